@@ -1,0 +1,1 @@
+"""Serves trained generative models of MNIST digits over HTTP."""

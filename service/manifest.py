@@ -1,0 +1,155 @@
+"""The bundle's schema: what a `manifest.json` in models/<name>/<version>/ says.
+
+The only thing that crosses from training to serving. Training writes it, the service reads it; neither
+torch nor web code is imported here. Images at a bundle's boundary are uint8 [batch, 28, 28], 0 is paper
+and 255 is ink.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+SIDE = 28
+CLASSES = 10
+
+RoleName = Literal["generator", "discriminator", "encoder", "classifier"]
+Name = Annotated[str, Field(pattern=NAME)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# A plain file name: it can neither leave the bundle's folder nor be hidden in it.
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\.onnx$")]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Role(Part):
+    """One ONNX file of the bundle."""
+
+    file: FileName
+    sha256: Digest
+    bytes: int = Field(gt=0)
+
+
+class Score(Part):
+    """What the discriminator's number means."""
+
+    kind: Literal["logit", "critic"]
+    """`logit`: log-odds of real against generated; `critic`: a Wasserstein critic's unscaled value."""
+    threshold: float
+    """The score that best tells real test digits from the model's own samples (balanced accuracy)."""
+    label_threshold: float | None = None
+    """The same for a conditional discriminator that is told the label."""
+    real_quantiles: tuple[float, float, float]
+    """5 %, 50 % and 95 % quantiles of the scores of real test digits, without a label."""
+    generated_quantiles: tuple[float, float, float]
+    """The same for the model's own samples."""
+
+
+class GoldenSamples(Part):
+    """The generator's self-test: these latents (and labels) must give these images."""
+
+    z: list[list[float]]
+    labels: list[int] | None = None
+    images: str
+    """base64 of the uint8 bytes [len(z), 28, 28] that the exporting machine got."""
+    sha256: Digest
+    """sha256 of those bytes. Another processor may round a pixel differently: see `level_tolerance`."""
+    level_tolerance: int = Field(default=2, ge=0, le=8)
+    """By how many of 255 levels a pixel may differ where the digest does."""
+
+
+class GoldenValues(Part):
+    """Self-test of a role that reads images: these images (and labels) must give these numbers."""
+
+    images: str
+    """base64 of uint8 bytes [n, 28, 28]."""
+    labels: list[int] | None = None
+    values: list[list[float]]
+    """[n, 1] scores, [n, latent] latent means, or [n, classes] class logits."""
+    tolerance: float = Field(gt=0)
+    """Largest absolute difference allowed."""
+
+
+class Golden(Part):
+    generator: GoldenSamples
+    discriminator: GoldenValues | None = None
+    encoder: GoldenValues | None = None
+    classifier: GoldenValues | None = None
+
+
+class Direction(Part):
+    """A direction of latent space with a name: z + amount * vector, amount within `range`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    vector: list[float]
+    range: tuple[float, float]
+
+
+class Metric(Part):
+    """One measured figure of the exported files, with the same figure for real digits as its limit."""
+
+    value: float
+    floor: float | None = None
+    spread: float | None = None
+    """Standard deviation over repeated draws."""
+
+
+class Paper(Part):
+    title: str
+    authors: str
+    year: int
+    url: str
+
+
+class Training(Part):
+    """How the weights came to be."""
+
+    images: int = Field(ge=0)
+    """Real images seen, repeats counted."""
+    seconds: float = Field(ge=0)
+    device: str
+    threads: int = Field(ge=1)
+    seed: int
+    libraries: dict[str, str]
+
+
+class Manifest(Part):
+    schema_version: Literal[1] = 1
+    name: Name
+    version: int = Field(ge=1)
+    title: str
+    summary: str
+    paper: Paper
+    recipe: str
+    config: dict[str, bool | int | float | str | None]
+    latent_dim: int = Field(ge=1, le=4096)
+    prior: Literal["normal", "uniform"]
+    """Of each coordinate of z: N(0, 1), or uniform on [-1, 1]."""
+    conditional: bool
+    score: Score | None = None
+    roles: dict[RoleName, Role]
+    golden: Golden
+    directions: list[Direction] = []
+    metrics: dict[str, Metric] = {}
+    training: Training
+    licence: str
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if "generator" not in self.roles:
+            raise ValueError("roles: a bundle needs a generator")
+        if ("discriminator" in self.roles) != (self.score is not None):
+            raise ValueError("score: given exactly when there is a discriminator")
+        for role in self.roles:
+            if getattr(self.golden, role) is None:
+                raise ValueError(f"golden: no self-test for the role {role}")
+        if any(len(z) != self.latent_dim for z in self.golden.generator.z):
+            raise ValueError(f"golden: z is not {self.latent_dim} wide")
+        if self.conditional and self.golden.generator.labels is None:
+            raise ValueError("golden: a conditional generator's self-test needs labels")
+        for direction in self.directions:
+            if len(direction.vector) != self.latent_dim:
+                raise ValueError(f"directions: {direction.name} is not {self.latent_dim} wide")
+        return self
