@@ -1,7 +1,16 @@
-"""The one error that the service raises on purpose; renderers turn it into a protocol's own shape."""
+"""The one error that the service raises on purpose, and how it reads in problem+json (RFC 9457).
 
-from collections.abc import Mapping
+Pure: no web framework here, so that the engine can raise it too.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
+
+from pydantic import ValidationError
+
+PROBLEM_JSON = "application/problem+json"
 
 
 class ServiceError(Exception):
@@ -26,3 +35,56 @@ class ServiceError(Exception):
         self.detail = detail
         self.headers = dict(headers or {})
         self.errors = errors
+
+
+def invalid(error: ValidationError, where: str) -> ServiceError:
+    """What pydantic refused, as a 422; `where` is "body" or "query" and heads every `loc`.
+
+    The refused value itself is not repeated: it may be a megabyte long, or no JSON (NaN).
+    """
+    return invalid_fields(error.errors(include_url=False, include_input=False, include_context=False), where)
+
+
+def invalid_fields(fields: Sequence[Mapping[str, Any]], where: str | None = None) -> ServiceError:
+    """The same for a list of pydantic's `{loc, msg, type}`; without `where` the locs are complete already."""
+    head = [] if where is None else [where]
+    errors = [
+        {
+            # A union's branches name themselves in the loc after a colon-free type name; keys stay as sent.
+            "loc": head + [part if isinstance(part, int) else str(part)[:100] for part in field["loc"]],
+            "msg": str(field["msg"]).removeprefix("Value error, ")[:1000],
+            "type": str(field["type"]),
+        }
+        for field in fields[:100]
+    ]
+    first = errors[0]
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(errors) - 1} more, see errors)" if len(errors) > 1 else ""
+    return ServiceError(422, "invalid", f"{place}: {first['msg']}{more}", errors=errors)
+
+
+def problem(error: ServiceError, request_id: str | None = None) -> bytes:
+    """The error as RFC 9457 has it: type, title, status, detail; and our code, errors, request_id.
+
+    `type` is about:blank, for which the RFC asks that `title` be the status's phrase; `code` is what a
+    program should look at. ASCII only, so a lone surrogate in a name cannot break the answer.
+    """
+    members: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _phrase(error.status),
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+    }
+    if error.errors is not None:
+        members["errors"] = error.errors
+    if request_id is not None:
+        members["request_id"] = request_id
+    return json.dumps(members, allow_nan=False).encode("ascii")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

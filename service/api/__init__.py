@@ -1,0 +1,1 @@
+"""HTTP endpoints, one module per part of the API; each exports a `router`."""

@@ -1,0 +1,80 @@
+"""Every limit and default of the service, read from the environment.
+
+The name of a setting's variable is the field's name in capitals, without a prefix; `python -m service serve`
+has a flag of the same name. A field's docstring is its help and its documentation.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+KIB = 1024
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for every interface."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port; 0 takes a free one and logs it."""
+
+    models_dir: Path = Path("models")
+    """Folder with the bundles, as <name>/<version>/manifest.json."""
+    default_model: str = "cgan"
+    """The model that answers a request which names none."""
+    provider: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where networks run. auto: CUDA if it initialises, else the processor; cuda: CUDA or no start at all."""
+    threads: int = Field(default=0, ge=0, le=1024)
+    """How many runs of a network go on at once; 0 takes the container's CPU quota."""
+
+    max_batch: int = Field(default=64, ge=1, le=4096)
+    """Most images in one run of a network; a larger request is split."""
+    queue_images: int = Field(default=1024, ge=1)
+    """Most images waiting or running, over all models; past it the answer is 503 with Retry-After."""
+    deadline_s: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds that a request may take before the answer is 504."""
+
+    json_body_bytes: int = Field(default=1 * MIB, ge=1)
+    """Largest JSON body."""
+    latent_limit: float = Field(default=100.0, gt=0, allow_inf_nan=False)
+    """Largest absolute value of a latent coordinate that a caller may send."""
+    score_body_bytes: int = Field(default=4 * MIB, ge=1)
+    """Largest body of /score."""
+    score_files: int = Field(default=64, ge=1)
+    """Most images in one request to /score."""
+    score_file_bytes: int = Field(default=1 * MIB, ge=1)
+    """Largest image file sent to /score."""
+    score_pixels: int = Field(default=4_000_000, ge=1)
+    """Most pixels of an image sent to /score, checked before it is decoded."""
+
+    header_bytes: int = Field(default=32 * KIB, ge=1 * KIB)
+    """Most bytes of request line and headers together; past it the answer is 431."""
+    header_timeout_s: float = Field(default=10.0, gt=0)
+    """Seconds within which a connection must have sent its request's headers."""
+    body_timeout_s: float = Field(default=30.0, gt=0)
+    """Seconds within which a request's body must have arrived, counted from its headers."""
+    keep_alive_s: int = Field(default=65, ge=1)
+    """Seconds that an idle connection is kept; more than the 60 that proxies in front use."""
+    drain_delay_s: float = Field(default=2.0, ge=0)
+    """On SIGTERM: seconds in which readiness says 503 while new connections are still served, so that a
+    load balancer can take note. SIGINT (Ctrl-C) skips it."""
+    drain_timeout_s: int = Field(default=15, ge=1)
+    """On SIGTERM or SIGINT, after the delay: seconds that requests under way get to finish."""
+
+    cors_origins: Annotated[list[str], NoDecode] = []
+    """Origins whose pages may call the API from a browser, separated by commas; * allows all."""
+    access_log: bool = True
+    """One JSON line per request on standard output."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe message that is logged on standard error."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
