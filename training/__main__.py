@@ -1,0 +1,87 @@
+"""python -m training: from digits to bundles. `--help` after any command lists its options."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from training import data, recipes
+from training.checkpoint import CheckpointError
+from training.data import DataError
+from training.run import Run
+from training.trainer import DivergedError, fit
+
+CORES = os.cpu_count() or 1
+DataDir = Annotated[
+    Path | None,
+    tyro.conf.arg(help="Folder with MNIST's four files; else MNIST_DIR, else they are downloaded once."),
+]
+Threads = Annotated[int, tyro.conf.arg(help="Processor threads; part of what makes a run repeatable.")]
+
+
+def configs(as_written: bool) -> Any:
+    """One subcommand per recipe, whose defaults are the served bundle's or the paper's own."""
+    choose = recipes.as_written if as_written else lambda name: recipes.config_class(name)()
+    defaults = {name: choose(name) for name in recipes.names()}
+    return tyro.extras.subcommand_type_from_defaults(
+        defaults, {name: recipes.recipe_class(name).title for name in defaults}, prefix_names=False
+    )
+
+
+def train_command(as_written: bool) -> Callable[..., None]:
+    def train(
+        config: configs(as_written),  # type: ignore[valid-type]
+        run_dir: Path | None = None,
+        data_dir: CORES = os.cpu_count() or 1
+DataDir = None,
+        threads: Threads = CORES,
+        paper: bool = False,
+    ) -> None:
+        """Train one system; interrupted with Ctrl-C, the same command goes on where it stopped.
+
+        Args:
+            config: The system to train.
+            run_dir: Where checkpoint, log and sample pictures go; by default runs/NAME.
+            paper: Take the paper's own settings as defaults, without later stabilisers.
+        """
+        name = type(config).__module__.rpartition(".")[2]
+        torch.set_num_threads(threads)
+        torch.manual_seed(config.seed)
+        folder = run_dir or Path("runs") / (f"{name}_paper" if paper else name)
+        digits = data.load("train", data_dir)
+        finished = fit(recipes.recipe_class(name)(config), digits, Run(folder))
+        if finished is None:
+            print(f"Saved. To go on, run the same command again: {folder / 'checkpoint.pt'} is picked up.")
+            raise SystemExit(130)
+        print(f"Done. Samples are in {folder / 'samples'}; next: python -m training export {folder}")
+
+    return train
+
+
+def list_recipes() -> None:
+    """Every system: its name, its title, its paper."""
+    for name in recipes.names():
+        recipe = recipes.recipe_class(name)
+        paper = recipe.paper
+        print(f"{name:12} {recipe.title:32} {paper.title} ({paper.authors}, {paper.year}) {paper.url}")
+
+
+def main() -> None:
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {"train": train_command("--paper" in sys.argv), "list": list_recipes},
+            prog="python -m training",
+            description=__doc__,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
+        )
+    except (DataError, CheckpointError, DivergedError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

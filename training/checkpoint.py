@@ -1,0 +1,70 @@
+"""Saves and restores everything that the next step depends on, so that resuming is exact."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from training.recipe import Config
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be resumed; the message names the file and the fix."""
+
+
+def save(
+    path: Path, step: int, config: Config, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]
+) -> None:
+    """Writes to a temporary name, then renames: a reader sees the old checkpoint or the new, never half."""
+    state = {
+        "step": step,
+        "config": dataclasses.asdict(config),
+        "threads": torch.get_num_threads(),
+        "modules": {name: module.state_dict() for name, module in modules.items()},
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
+    }
+    temporary = path.with_name(f".{path.name}.partial")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The saved state as written by `save`."""
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise CheckpointError(f"{path}: cannot be read ({error}); delete it to start over") from error
+    return state
+
+
+def restore(
+    path: Path, config: Config, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]
+) -> int:
+    """Loads a checkpoint into `modules` and `optimizers` and returns the step it was taken after.
+
+    Refuses a changed config or thread count: the rest of the run would not be the run that was begun.
+    """
+    state = read(path)
+    was, now = state["config"], dataclasses.asdict(config)
+    changed = [
+        f"{k} was {was.get(k)!r} and is {now.get(k)!r}"
+        for k in sorted(was.keys() | now.keys())
+        if was.get(k) != now.get(k)
+    ]
+    if state["threads"] != torch.get_num_threads():
+        changed.append(f"threads was {state['threads']} and is {torch.get_num_threads()}")
+    if changed:
+        raise CheckpointError(
+            f"{path}: begun with other settings ({'; '.join(changed)}); resume with the same ones,"
+            " or start over in another folder with --run-dir"
+        )
+    for name, module in modules.items():
+        module.load_state_dict(state["modules"][name])
+    for name, optimizer in optimizers.items():
+        optimizer.load_state_dict(state["optimizers"][name])
+    step: int = state["step"]
+    return step

@@ -1,0 +1,137 @@
+"""DCGAN: Unsupervised Representation Learning with Deep Convolutional GANs, Radford et al., arXiv 1511.06434.
+
+    min_G max_D E_x[log D(x)] + E_z[log(1 - D(G(z)))], with z ~ U(-1, 1)^100
+
+The paper's guidelines (section 3): strided and transposed convolutions in place of pooling, batch
+normalisation in both networks except at G's output and D's input, no fully connected hidden layers, ReLU in G
+with tanh out, LeakyReLU(0.2) in D; Adam(2e-4, beta1 0.5). For 28x28 the maps are 7 -> 14 -> 28 pixels. The
+plain recipe drifts to a few classes on MNIST; the served bundle adds R1, minibatch deviation and averaged
+weights.
+
+    python -m training train dcgan            (as served)
+    python -m training train dcgan --paper    (the paper's algorithm alone)
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training import losses
+from training import recipe as contract
+from training.networks import MinibatchDeviation, initialise, latents, settle_batch_norm
+from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
+
+
+@dataclass(frozen=True)
+class Config(contract.Config):
+    steps: int = 16_000
+    batch_size: int = 128
+    latent_dim: int = 100
+    """Size of z."""
+    channels: int = 64
+    """Channels of the 14x14 maps; the 7x7 maps have twice as many."""
+    learning_rate: float = 2e-4
+    """Adam's step size, of both players."""
+    beta1: float = 0.5
+    """Adam's decay of the mean gradient."""
+    beta2: float = 0.999
+    """Adam's decay of the mean squared gradient."""
+    r1_gamma: float = 0.5
+    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
+    r1_every: int = 8
+    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958, section 2.2)."""
+    minibatch_deviation: bool = True
+    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
+
+
+AS_WRITTEN = Config(ema=0.0, anneal_to=1.0, r1_gamma=0.0, minibatch_deviation=False)
+
+
+class Generator(nn.Sequential):
+    """z [batch, latent] to images [batch, 1, 28, 28] by transposed convolutions, 1 -> 7 -> 14 -> 28."""
+
+    def __init__(self, latent_dim: int, channels: int) -> None:
+        wide = 2 * channels
+        super().__init__(
+            nn.Unflatten(1, (latent_dim, 1, 1)),
+            nn.ConvTranspose2d(latent_dim, wide, 7, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.ReLU(),
+            nn.ConvTranspose2d(wide, channels, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.ConvTranspose2d(channels, 1, 4, 2, 1),
+            nn.Tanh(),
+        )
+
+
+class Discriminator(nn.Module):
+    """Images [batch, 1, 28, 28] to logits [batch] by strided convolutions: 28 -> 14 -> 7 -> 1 pixel."""
+
+    def __init__(self, channels: int, minibatch_deviation: bool) -> None:
+        super().__init__()
+        wide = 2 * channels
+        self.features = nn.Sequential(
+            nn.Conv2d(1, channels, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(channels, wide, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+        )
+        deviation = [MinibatchDeviation()] if minibatch_deviation else []
+        # The last convolution covers its whole 7x7 input, so it is a linear map.
+        self.judge = nn.Sequential(*deviation, nn.Linear(wide * 49 + len(deviation), 1), nn.Flatten(0))
+
+    def forward(self, image: Tensor) -> Tensor:
+        logit: Tensor = self.judge(self.features(image))
+        return logit
+
+
+class Dcgan(Recipe):
+    title = "DCGAN"
+    summary = "Deep convolutional GAN: transposed convolutions, batch normalisation, no pooling."
+    paper = Paper(
+        title="Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
+        authors="Radford, Metz, Chintala",
+        year=2015,
+        url="https://arxiv.org/abs/1511.06434",
+    )
+    score = "logit"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.config: Config = config
+        self.latent_dim, self.prior = config.latent_dim, "uniform"
+        self.generator = Generator(config.latent_dim, config.channels)
+        self.discriminator = Discriminator(config.channels, config.minibatch_deviation)
+        initialise(self)
+
+    def phases(self) -> list[Phase]:
+        rate, betas = self.config.learning_rate, (self.config.beta1, self.config.beta2)
+        d = torch.optim.Adam(self.discriminator.parameters(), rate, betas, fused=True)
+        g = torch.optim.Adam(self.generator.parameters(), rate, betas, fused=True)
+        return [Phase("discriminator", self.discriminate, d), Phase("generator", self.generate, g)]
+
+    def discriminate(self, batch: Batch) -> Losses:
+        z = draw_z(self.prior, len(batch.image), self.latent_dim)
+        regularise = self.config.r1_gamma > 0 and batch.step % self.config.r1_every == 0
+        image = batch.image.requires_grad_(regularise)
+        real = self.discriminator(image)
+        fake = self.discriminator(self.generator(z).detach())
+        loss = losses.discriminator_loss(real, fake)
+        logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
+        if regularise:
+            penalty = losses.r1(image, real)
+            logged["r1"] = penalty
+            loss = loss + self.config.r1_gamma / 2 * self.config.r1_every * penalty
+        return {"loss": loss, **logged}
+
+    def generate(self, batch: Batch) -> Losses:
+        z = draw_z(self.prior, len(batch.image), self.latent_dim)
+        return {"loss": losses.non_saturating(self.discriminator(self.generator(z)))}
+
+    def exports(self) -> dict[contract.RoleName, nn.Module]:
+        settle_batch_norm(self.generator, latents(self.prior, self.latent_dim))
+        return {"generator": self.generator, "discriminator": self.discriminator}

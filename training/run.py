@@ -1,0 +1,60 @@
+"""A run's folder: config.json, metrics.jsonl, samples/*.png and checkpoint.pt."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from training.recipe import Config
+
+
+class Run:
+    """Where one training run writes; made when missing, continued when there is a checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoint = folder / "checkpoint.pt"
+        self._metrics = folder / "metrics.jsonl"
+        self._samples = folder / "samples"
+
+    def begin(self, recipe: str, config: Config, step: int) -> None:
+        """Writes config.json and drops what an interrupted run logged after its last checkpoint."""
+        self._samples.mkdir(parents=True, exist_ok=True)
+        facts = {"recipe": recipe, "config": dataclasses.asdict(config), "threads": torch.get_num_threads()}
+        self._replace(self.folder / "config.json", json.dumps(facts, indent=2).encode())
+        kept = [line for line in self._lines() if json.loads(line)["step"] <= step]
+        self._replace(self._metrics, "".join(kept).encode())
+
+    def log(self, step: int, figures: dict[str, float]) -> None:
+        """Appends one line to metrics.jsonl."""
+        with self._metrics.open("a") as file:
+            file.write(json.dumps({"step": step, **figures}) + "\n")
+
+    def picture(self, step: int, images: Tensor, columns: int = 10) -> None:
+        """Writes images [n, 1, 28, 28] in [-1, 1] as one grid, samples/<step>.png."""
+        grid = to_grid(images, columns)
+        path = self._samples / f"{step:07d}.png"
+        temporary = path.with_name(f".{path.name}.partial")
+        Image.fromarray(grid.numpy()).save(temporary, format="png")
+        os.replace(temporary, path)
+
+    def _lines(self) -> list[str]:
+        return self._metrics.read_text().splitlines(keepends=True) if self._metrics.exists() else []
+
+    @staticmethod
+    def _replace(path: Path, content: bytes) -> None:
+        temporary = path.with_name(f".{path.name}.partial")
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+
+
+def to_grid(images: Tensor, columns: int) -> Tensor:
+    """[n, 1, 28, 28] in [-1, 1] to one uint8 picture [rows * 28, columns * 28], n = rows * columns."""
+    levels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    rows = len(levels) // columns
+    tiles = levels[: rows * columns].view(rows, columns, 28, 28)
+    return tiles.transpose(1, 2).reshape(rows * 28, columns * 28)

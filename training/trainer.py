@@ -1,0 +1,162 @@
+"""The one training loop. It knows phases, not systems."""
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import cast
+
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from training import checkpoint
+from training.data import Digits
+from training.recipe import Batch, Losses, Phase, Recipe, draw_z
+from training.run import Run
+
+SAMPLES = 100
+
+
+class DivergedError(Exception):
+    """A loss that is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Every so many steps."""
+
+    log: int = 50
+    picture: int = 1000
+    save: int = 1000
+
+
+def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = None) -> Recipe | None:
+    """Trains `recipe` for its config's steps, resuming from the run's checkpoint if there is one.
+
+    Returns the recipe with the averaged weights (the raw ones where EMA is off), or None when Ctrl-C
+    ended it early, after saving. Step s is a pure function of the weights and (seed, s): minibatches and
+    noise are drawn from a generator that is reseeded for each step, so a resumed run equals an unbroken one
+    bit by bit, for the same number of threads.
+    """
+    config, intervals = recipe.config, intervals or Intervals()
+    phases = recipe.phases()
+    decay = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
+    average = AveragedModel(recipe, multi_avg_fn=decay, use_buffers=True)
+    modules = {"recipe": recipe, "average": average}
+    optimizers = {phase.name: phase.optimizer for phase in phases}
+    rates = {phase.name: [group["lr"] for group in phase.optimizer.param_groups] for phase in phases}
+    exported = cast(Recipe, average.module) if config.ema else recipe
+
+    begin = checkpoint.restore(run.checkpoint, config, modules, optimizers) if run.checkpoint.exists() else 0
+    run.begin(type(recipe).__module__.rpartition(".")[2], config, begin)
+    draws = sum(phase.repeats for phase in phases)
+    started, done = time.monotonic(), begin
+    progress = tqdm(
+        total=config.steps * config.batch_size,
+        initial=begin * config.batch_size,
+        unit=" images",
+        unit_scale=True,
+        dynamic_ncols=True,
+    )
+    with progress, _stop_between_steps() as stop:
+        for step in range(begin, config.steps):
+            torch.manual_seed(config.seed << 32 | step)
+            factor = annealed(step / config.steps, config.anneal_from, config.anneal_to)
+            drawn = step * draws
+            figures: dict[str, float] = {}
+            for phase in phases:
+                for group, rate in zip(phase.optimizer.param_groups, rates[phase.name], strict=True):
+                    group["lr"] = rate * factor
+                for repeat in range(phase.repeats):
+                    batch = digits.minibatch(
+                        config.batch_size, config.seed, drawn, step * phase.repeats + repeat
+                    )
+                    drawn += 1
+                    with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
+                        losses = _objective(recipe, phase, batch)
+                    figures |= _step(phase, losses, step)
+            if config.ema:
+                average.update_parameters(recipe)
+            done = step + 1
+            progress.update(config.batch_size)
+            last = done == config.steps or bool(stop)
+            if done % intervals.log == 0 or last:
+                elapsed = time.monotonic() - started
+                run.log(done, {**figures, "seconds": elapsed, "images": done * config.batch_size})
+                progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()})
+            if done % intervals.picture == 0 or last:
+                run.picture(done, sample(exported))
+            if done % intervals.save == 0 or last:
+                checkpoint.save(run.checkpoint, done, config, modules, optimizers)
+            if stop:
+                break
+    return exported if done == config.steps else None
+
+
+def _objective(recipe: Recipe, phase: Phase, batch: Batch) -> Losses:
+    """The phase's losses, with every parameter frozen that is not one of its players."""
+    recipe.requires_grad_(False)
+    for group in phase.optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(True)
+    return phase.objective(batch)
+
+
+def _step(phase: Phase, losses: Losses, step: int) -> dict[str, float]:
+    """One optimizer step down `losses["loss"]`; returns all of them as "phase/name"."""
+    figures = {f"{phase.name}/{name}": float(value.detach()) for name, value in losses.items()}
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"{name} is {value} at step {step}: training diverged; lower the learning rate or raise the"
+                " regularisation. The last checkpoint is from before"
+            )
+    phase.optimizer.zero_grad()
+    torch.autograd.backward(losses["loss"])
+    phase.optimizer.step()
+    if phase.after_step:
+        phase.after_step()
+    return figures
+
+
+def annealed(progress: float, begin: float, end_factor: float) -> float:
+    """1 until `begin` (a fraction of the run), then linear to `end_factor` at the run's end."""
+    if progress <= begin:
+        return 1.0
+    return 1.0 + (end_factor - 1.0) * (progress - begin) / (1.0 - begin)
+
+
+@torch.no_grad()
+def sample(recipe: Recipe, n: int = SAMPLES) -> torch.Tensor:
+    """n images [n, 1, 28, 28] from the same latents at every call; conditional ones in rows 0 to 9."""
+    was_training = recipe.training
+    recipe.eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        z = draw_z(recipe.prior, n, recipe.latent_dim)
+    arguments = (z, torch.arange(n) * 10 // n) if recipe.conditional else (z,)
+    images: torch.Tensor = recipe.exports()["generator"](*arguments)
+    recipe.train(was_training)
+    return images
+
+
+@contextmanager
+def _stop_between_steps() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM, so that a step is never cut in half; a second one ends at once."""
+    caught: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
