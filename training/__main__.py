@@ -36,8 +36,7 @@ def train_command(as_written: bool) -> Callable[..., None]:
     def train(
         config: configs(as_written),  # type: ignore[valid-type]
         run_dir: Path | None = None,
-        data_dir: CORES = os.cpu_count() or 1
-DataDir = None,
+        data_dir: DataDir = None,
         threads: Threads = CORES,
         paper: bool = False,
     ) -> None:
