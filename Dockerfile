@@ -1,0 +1,69 @@
+# The service with its models and without torch, for a read-only root filesystem.
+#
+#   docker build --target cpu .    networks run on the processor; also what no --target gives
+#   docker build --target cuda .   networks run on an NVIDIA GPU; the driver is the container runtime's
+#
+# The engine's classic builder makes every stage above the target: name the target there, or it makes both.
+
+FROM python:3.11-slim AS packages
+COPY requirements/service.lock /tmp/
+RUN python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /tmp/service.lock
+# A third of it is never read here: tests, debug symbols, and of onnxruntime the tools that make models and the
+# library for C programs (Python's module has its own copy).
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils
+RUN cd /opt/venv/lib/python3.11/site-packages \
+    && rm -r onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/capi/libonnxruntime.so* \
+    && find . -name tests -type d -prune -exec rm -r {} + \
+    && find . -name '*.cpython-*.so' -exec strip --strip-debug {} +
+
+FROM python:3.11-slim AS app
+WORKDIR /app
+COPY models models
+COPY service service
+# Readable by the container's user whatever the umask of the checkout; compiled, since it cannot be later.
+RUN chmod -R a+rX . && python -m compileall -q service
+
+FROM python:3.11-slim AS base
+LABEL org.opencontainers.image.title="mnist-gan-service" \
+      org.opencontainers.image.description="Serves the generative adversarial networks of the literature on MNIST over HTTP." \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT"
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    HOST=0.0.0.0 \
+    PORT=8000
+WORKDIR /app
+# No name is needed for it, and Kubernetes' runAsNonRoot wants a number.
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["python", "-m", "service"]
+CMD ["serve"]
+
+FROM base AS cpu
+ENV PROVIDER=cpu
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=app /app/models models
+COPY --from=app /app/service service
+
+FROM python:3.11-slim AS packages-cuda
+COPY requirements/service-cuda.lock /tmp/
+RUN python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /tmp/service-cuda.lock
+
+FROM base AS cuda
+# PROVIDER=cuda: a container that is given no GPU ends with an error instead of serving slowly.
+ENV PROVIDER=cuda \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    CUDA_CACHE_PATH=/tmp/cuda
+COPY --from=packages-cuda /opt/venv /opt/venv
+COPY --from=app /app/models models
+COPY --from=app /app/service service
+
+FROM cpu

@@ -1,0 +1,59 @@
+# Every command of this project; `make` alone lists them. Settings pass through: PORT=9000 make serve
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SERVICE := .venv
+DEV := .venv-dev
+LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--custom-compile-command "make lock" pyproject.toml
+
+# From 1.29 on, onnxruntime reports to its maker what it runs unless told not to before its import.
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: help serve train test check openapi settings lock image
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+serve: $(SERVICE)/installed ## serve models/ on 127.0.0.1:8000; ARGS="--port 9000" for flags
+	$(SERVICE)/bin/python -m service serve $(ARGS)
+
+train: $(DEV)/installed ## train one recipe: RECIPE=gan, ARGS="--seed 1" for flags
+	$(if $(RECIPE),,$(error which recipe? For example: make train RECIPE=gan))
+	$(DEV)/bin/python -m training train $(RECIPE) $(ARGS)
+
+test: check ## check, then all tests; ARGS="-k batcher" for pytest's flags
+	$(DEV)/bin/python -m pytest $(ARGS)
+
+check: $(DEV)/installed ## lint, format, types and import contracts
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+openapi: $(SERVICE)/installed ## print the API's OpenAPI document
+	@$(SERVICE)/bin/python -m service openapi
+
+settings: $(DEV)/installed ## write docs/settings.md from service/settings.py
+	$(DEV)/bin/python -m tests.settings_table > docs/settings.md
+
+lock: $(DEV)/installed ## resolve the locks in requirements/; ARGS="--upgrade" for newer releases
+	$(LOCK) --generate-hashes --extra cpu -o requirements/service.lock $(ARGS)
+	$(LOCK) --generate-hashes --extra cuda -c requirements/service.lock -o requirements/service-cuda.lock $(ARGS)
+	$(LOCK) --extra cpu --extra training --extra test -c requirements/service.lock -o requirements/dev.lock $(ARGS)
+
+image: ## build the container image mnist-gan-service:cpu
+	docker build --target cpu --tag mnist-gan-service:cpu .
+
+# What the service runs with: nothing but the lock, so what is no longer locked goes.
+$(SERVICE)/installed: requirements/service.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv --clear $(SERVICE)
+	$(SERVICE)/bin/python -m pip install --require-hashes -r $<
+	touch $@
+
+# For training and tests. Without hashes: torch has one build per kind of machine.
+$(DEV)/installed: requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/python -m pip install -r $<
+	touch $@

@@ -1,0 +1,194 @@
+"""What ships beside the code says what it should: locks, container files, make targets, settings' page."""
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from service.settings import Settings
+from tests import settings_table
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+# Each lock with the extras of pyproject.toml that it resolves.
+LOCKS = {
+    "service": ("cpu",),
+    "service-cuda": ("cuda",),
+    "dev": ("cpu", "training", "test"),
+}
+
+
+def lock(name: str) -> str:
+    return (ROOT / "requirements" / f"{name}.lock").read_text()
+
+
+def pins(name: str) -> dict[str, Version]:
+    """Package to version."""
+    found = re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", lock(name), re.MULTILINE)
+    return {canonicalize_name(package): Version(version) for package, version in found}
+
+
+def stage(name: str) -> list[str]:
+    """The Dockerfile's instructions from `FROM ... AS name` up to the next FROM, continued lines joined."""
+    text = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE).replace("\\\n", " ")
+    stages = re.split(r"^(?=FROM )", text, flags=re.MULTILINE)
+    (wanted,) = [each for each in stages if re.match(rf"FROM \S+ AS {name}\n", each)]
+    return [line for line in wanted.splitlines() if line]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_holds_what_pyproject_asks_for(name: str) -> None:
+    extras = [PROJECT["optional-dependencies"][extra] for extra in LOCKS[name]]
+    pinned = pins(name)
+    for text in sum(extras, PROJECT["dependencies"]):
+        wanted = Requirement(text)
+        assert pinned[canonicalize_name(wanted.name)] in wanted.specifier, f"{text}: run make lock"
+
+
+@pytest.mark.parametrize("name", ["service", "service-cuda"])
+def test_every_package_of_a_service_lock_has_hashes(name: str) -> None:
+    for entry in re.split(r"^(?=[a-z0-9])", lock(name), flags=re.MULTILINE)[1:]:
+        assert "--hash=sha256:" in entry, entry
+
+
+@pytest.mark.parametrize("name", ["service", "service-cuda"])
+def test_the_service_needs_nothing_of_training(name: str) -> None:
+    training = {
+        canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"]["training"]
+    }
+    assert not training & set(pins(name))
+
+
+def test_exactly_one_onnxruntime_per_environment() -> None:
+    held = {name: {package for package in pins(name) if package.startswith("onnxruntime")} for name in LOCKS}
+    assert held == {"service": {"onnxruntime"}, "service-cuda": {"onnxruntime-gpu"}, "dev": {"onnxruntime"}}
+
+
+def test_locks_agree_on_every_package_they_share() -> None:
+    service, cuda, dev = (pins(name) for name in LOCKS)
+    assert service.items() <= dev.items()
+    assert {package: service[package] for package in service.keys() & cuda.keys()}.items() <= cuda.items()
+    assert cuda["onnxruntime-gpu"] == service["onnxruntime"], "the self-tests were written by that version"
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_host(name: str) -> None:
+    assert "://" not in lock(name)
+    assert "index-url" not in lock(name)
+
+
+@pytest.mark.parametrize(
+    ("stage_name", "lock_name"), [("packages", "service"), ("packages-cuda", "service-cuda")]
+)
+def test_an_image_installs_its_lock_and_nothing_else(stage_name: str, lock_name: str) -> None:
+    installs = [line for line in stage(stage_name) if "pip" in line]
+    assert len(installs) == 1
+    assert installs[0].endswith(f"install --no-cache-dir --require-hashes -r /tmp/{lock_name}.lock")
+    assert f"COPY requirements/{lock_name}.lock /tmp/" in stage(stage_name)
+
+
+@pytest.mark.parametrize(("target", "packages"), [("cpu", "packages"), ("cuda", "packages-cuda")])
+def test_a_target_is_the_hardened_base_with_packages_models_and_service(target: str, packages: str) -> None:
+    lines = stage(target)
+    assert lines[0] == f"FROM base AS {target}"
+    assert [line for line in lines if line.startswith("COPY")] == [
+        f"COPY --from={packages} /opt/venv /opt/venv",
+        "COPY --from=app /app/models models",
+        "COPY --from=app /app/service service",
+    ]
+    assert not any(line.startswith(("RUN", "USER", "ENTRYPOINT", "CMD", "HEALTHCHECK")) for line in lines)
+
+
+def test_the_base_runs_as_a_numbered_user_in_exec_form_with_a_health_check() -> None:
+    lines = stage("base")
+    assert "USER 10001:10001" in lines
+    assert "STOPSIGNAL SIGTERM" in lines
+    assert 'ENTRYPOINT ["python", "-m", "service"]' in lines
+    assert 'CMD ["serve"]' in lines
+    (check,) = [line for line in lines if line.startswith("HEALTHCHECK")]
+    command = json.loads(check[check.index("CMD ") + 4 :])
+    assert command[:2] == ["python", "-c"]
+    compile(command[2], "HEALTHCHECK", "exec")
+    assert "/health/ready" in command[2]
+
+
+def test_without_a_target_the_image_is_the_cpu_one() -> None:
+    assert DOCKERFILE.rstrip().splitlines()[-1] == "FROM cpu"
+
+
+def test_what_the_dockerfile_copies_is_sent_to_the_engine() -> None:
+    ignore = (ROOT / ".dockerignore").read_text().split("\n")
+    assert "*" in ignore
+    for source in re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE):
+        assert f"!{source}" in ignore
+        assert (ROOT / source).exists()
+
+
+def test_the_image_has_the_projects_version() -> None:
+    assert f'org.opencontainers.image.version="{PROJECT["version"]}"' in DOCKERFILE
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_a_compose_service_is_hardened(name: str) -> None:
+    service: dict[str, Any] = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["user"] == "10001:10001"
+    assert service["pids_limit"] > 0
+    assert service["mem_limit"]
+    assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
+    assert service["restart"] == "unless-stopped"
+    assert "privileged" not in service
+
+
+def test_compose_gives_the_service_time_to_drain() -> None:
+    drain = Settings.model_fields["drain_delay_s"].default + Settings.model_fields["drain_timeout_s"].default
+    for service in COMPOSE["services"].values():
+        assert int(service["stop_grace_period"].removesuffix("s")) > drain
+
+
+def test_compose_brings_up_the_cpu_service_on_port_8000_by_default() -> None:
+    (default,) = [service for service in COMPOSE["services"].values() if "profiles" not in service]
+    assert default["build"]["target"] == "cpu"
+    assert default["ports"] == ["${CPU_PORT:-8000}:8000"]
+    assert COMPOSE["services"]["gpu"]["build"]["target"] == "cuda"
+    (device,) = COMPOSE["services"]["gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+
+
+def test_no_environment_reports_to_onnxruntimes_maker() -> None:
+    assert "ORT_DISABLE_TELEMETRY=1" in " ".join(stage("base"))
+    assert "export ORT_DISABLE_TELEMETRY := 1" in (ROOT / "Makefile").read_text()
+
+
+def test_make_lists_its_targets() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = set(re.findall(r"^make (\w+)", shown, re.MULTILINE))
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert listed == set(phony.split()) - {"help"}
+
+
+def test_make_train_asks_for_a_recipe() -> None:
+    refused = subprocess.run(["make", "-n", "train"], cwd=ROOT, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "make train RECIPE=" in refused.stderr
+
+
+def test_the_settings_page_is_current() -> None:
+    assert (ROOT / "docs/settings.md").read_text() == settings_table.page(), "run make settings"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for variable, flag, default, meaning in settings_table.rows():
+        assert meaning.endswith("."), (variable, flag, default)
