@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from training import data, recipes
+from training import checkpoint, data, recipes
 from training.checkpoint import CheckpointError
 from training.data import DataError
-from training.run import Run
+from training.run import Run, RunError
 from training.trainer import DivergedError, fit
 
 CORES = os.cpu_count() or 1
@@ -61,6 +61,32 @@ def train_command(as_written: bool) -> Callable[..., None]:
     return train
 
 
+def export(
+    run_dir: tyro.conf.Positional[Path],
+    models_dir: Path = Path("models"),
+    name: str | None = None,
+    version: int | None = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Turn a run into a bundle that the service loads.
+
+    Args:
+        run_dir: The run's folder, such as runs/gan.
+        models_dir: Where bundles live.
+        name: Its folder there and its name in the API; by default the recipe's.
+        version: By default one more than the newest there.
+    """
+    from training.export import export as write  # onnx and onnxruntime are slow to import
+
+    run = Run(run_dir)
+    begun = run.read_config()
+    recipe = recipes.recipe_class(begun["recipe"])(recipes.config_class(begun["recipe"])(**begun["config"]))
+    recipe = checkpoint.averaged(run.checkpoint, recipe)
+    test = data.load("t10k", data_dir)
+    folder = write(recipe, name or begun["recipe"], models_dir, test, run, version)
+    print(f"{folder} is ready: python -m service serve")
+
+
 def list_recipes() -> None:
     """Every system: its name, its title, its paper."""
     for name in recipes.names():
@@ -72,12 +98,12 @@ def list_recipes() -> None:
 def main() -> None:
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"train": train_command("--paper" in sys.argv), "list": list_recipes},
+            {"train": train_command("--paper" in sys.argv), "export": export, "list": list_recipes},
             prog="python -m training",
             description=__doc__,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
         )
-    except (DataError, CheckpointError, DivergedError) as error:
+    except (DataError, CheckpointError, DivergedError, RunError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 

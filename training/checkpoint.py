@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from training.recipe import Config
+from training.recipe import Config, Recipe
 
 
 class CheckpointError(Exception):
@@ -39,6 +39,19 @@ def read(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds for a damaged file
         raise CheckpointError(f"{path}: cannot be read ({error}); delete it to start over") from error
     return state
+
+
+def averaged(path: Path, recipe: Recipe) -> Recipe:
+    """The recipe with the weights to export: the averaged ones, or the raw ones where EMA is off."""
+    state = read(path)
+    if recipe.config.ema:
+        prefix = "module."  # AveragedModel holds its copy under this name, beside a counter
+        average = state["modules"]["average"]
+        weights = {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
+    else:
+        weights = state["modules"]["recipe"]
+    recipe.load_state_dict(weights)
+    return recipe
 
 
 def restore(

@@ -90,7 +90,7 @@ def settle_batch_norm(network: nn.Module, inputs: Iterator[tuple[Tensor, ...]]) 
         norm.momentum = momentum
 
 
-def latents(prior: Prior, latent_dim: int, batches: int = 40, batch: int = 500) -> Iterator[tuple[Tensor]]:
+def latents(prior: Prior, latent_dim: int, batches: int = 20, batch: int = 250) -> Iterator[tuple[Tensor]]:
     """Draws for `settle_batch_norm`, the same at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)

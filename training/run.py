@@ -4,12 +4,17 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from training.recipe import Config
+
+
+class RunError(Exception):
+    """A folder that is not a run's; the message names the fix."""
 
 
 class Run:
@@ -21,13 +26,23 @@ class Run:
         self._metrics = folder / "metrics.jsonl"
         self._samples = folder / "samples"
 
-    def begin(self, recipe: str, config: Config, step: int) -> None:
-        """Writes config.json and drops what an interrupted run logged after its last checkpoint."""
+    def begin(self, recipe: str, config: Config, step: int) -> float:
+        """Writes config.json, drops what a killed run logged after its last checkpoint (at `step`), and
+        returns the seconds that the kept part took."""
         self._samples.mkdir(parents=True, exist_ok=True)
         facts = {"recipe": recipe, "config": dataclasses.asdict(config), "threads": torch.get_num_threads()}
         self._replace(self.folder / "config.json", json.dumps(facts, indent=2).encode())
-        kept = [line for line in self._lines() if json.loads(line)["step"] <= step]
-        self._replace(self._metrics, "".join(kept).encode())
+        kept = [line for line in self.lines() if line["step"] <= step]
+        self._replace(self._metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        return kept[-1]["seconds"] if kept else 0.0
+
+    def read_config(self) -> dict[str, Any]:
+        """config.json: the recipe's name, its config, the thread count."""
+        path = self.folder / "config.json"
+        if not path.is_file():
+            raise RunError(f"{path} is missing: name the folder of a training run, such as runs/gan")
+        begun: dict[str, Any] = json.loads(path.read_text())
+        return begun
 
     def log(self, step: int, figures: dict[str, float]) -> None:
         """Appends one line to metrics.jsonl."""
@@ -42,8 +57,11 @@ class Run:
         Image.fromarray(grid.numpy()).save(temporary, format="png")
         os.replace(temporary, path)
 
-    def _lines(self) -> list[str]:
-        return self._metrics.read_text().splitlines(keepends=True) if self._metrics.exists() else []
+    def lines(self) -> list[dict[str, float]]:
+        """The log so far. A last line that a kill cut short is left out."""
+        if not self._metrics.exists():
+            return []
+        return [json.loads(line) for line in self._metrics.read_text().splitlines() if line.endswith("}")]
 
     @staticmethod
     def _replace(path: Path, content: bytes) -> None:

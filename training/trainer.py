@@ -52,7 +52,7 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
     exported = cast(Recipe, average.module) if config.ema else recipe
 
     begin = checkpoint.restore(run.checkpoint, config, modules, optimizers) if run.checkpoint.exists() else 0
-    run.begin(type(recipe).__module__.rpartition(".")[2], config, begin)
+    before = run.begin(type(recipe).__module__.rpartition(".")[2], config, begin)
     draws = sum(phase.repeats for phase in phases)
     started, done = time.monotonic(), begin
     progress = tqdm(
@@ -77,27 +77,28 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
                     )
                     drawn += 1
                     with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
-                        losses = _objective(recipe, phase, batch)
-                    figures |= _step(phase, losses, step)
+                        losses = objective(recipe, phase, batch)
+                    figures |= take_step(phase, losses, step)
             if config.ema:
                 average.update_parameters(recipe)
             done = step + 1
             progress.update(config.batch_size)
-            last = done == config.steps or bool(stop)
+            stopping = bool(stop)  # read once: what breaks the loop is also saved
+            last = done == config.steps or stopping
             if done % intervals.log == 0 or last:
-                elapsed = time.monotonic() - started
+                elapsed = before + time.monotonic() - started
                 run.log(done, {**figures, "seconds": elapsed, "images": done * config.batch_size})
                 progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()})
             if done % intervals.picture == 0 or last:
                 run.picture(done, sample(exported))
             if done % intervals.save == 0 or last:
                 checkpoint.save(run.checkpoint, done, config, modules, optimizers)
-            if stop:
+            if stopping:
                 break
     return exported if done == config.steps else None
 
 
-def _objective(recipe: Recipe, phase: Phase, batch: Batch) -> Losses:
+def objective(recipe: Recipe, phase: Phase, batch: Batch) -> Losses:
     """The phase's losses, with every parameter frozen that is not one of its players."""
     recipe.requires_grad_(False)
     for group in phase.optimizer.param_groups:
@@ -106,7 +107,7 @@ def _objective(recipe: Recipe, phase: Phase, batch: Batch) -> Losses:
     return phase.objective(batch)
 
 
-def _step(phase: Phase, losses: Losses, step: int) -> dict[str, float]:
+def take_step(phase: Phase, losses: Losses, step: int) -> dict[str, float]:
     """One optimizer step down `losses["loss"]`; returns all of them as "phase/name"."""
     figures = {f"{phase.name}/{name}": float(value.detach()) for name, value in losses.items()}
     for name, value in figures.items():

@@ -1,0 +1,25 @@
+"""Real digits for the training tests: a few hundred from tests/mnist, all of MNIST with MNIST_DIR set."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from training import data
+from training.data import Digits
+
+FEW = Path(__file__).parent.parent / "mnist"
+
+
+@pytest.fixture(scope="session")
+def digits() -> Digits:
+    return data.load("train", verify=True) if os.environ.get("MNIST_DIR") else few("train")
+
+
+@pytest.fixture(scope="session")
+def test_digits() -> Digits:
+    return data.load("t10k", verify=True) if os.environ.get("MNIST_DIR") else few("t10k")
+
+
+def few(split: str) -> Digits:
+    return data.load(split, FEW, verify=False)

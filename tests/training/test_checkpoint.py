@@ -1,0 +1,56 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from training import checkpoint
+from training.checkpoint import CheckpointError
+from training.recipe import Config
+
+
+def saved(tmp_path: Path, config: Config) -> tuple[Path, nn.Linear, torch.optim.Optimizer]:
+    network = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(network.parameters())
+    network(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    path = tmp_path / "checkpoint.pt"
+    checkpoint.save(path, 5, config, {"network": network}, {"phase": optimizer})
+    return path, network, optimizer
+
+
+def test_weights_and_optimizer_state_come_back(tmp_path: Path) -> None:
+    path, network, optimizer = saved(tmp_path, Config())
+    fresh = nn.Linear(2, 2)
+    other = torch.optim.Adam(fresh.parameters())
+    assert checkpoint.restore(path, Config(), {"network": fresh}, {"phase": other}) == 5
+    assert torch.equal(fresh.weight, network.weight)
+    old, new = optimizer.state_dict()["state"][0], other.state_dict()["state"][0]
+    assert torch.equal(old["exp_avg_sq"], new["exp_avg_sq"])
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_changed_config_is_refused_by_name(tmp_path: Path) -> None:
+    path, network, optimizer = saved(tmp_path, Config())
+    changed = dataclasses.replace(Config(), batch_size=7)
+    with pytest.raises(CheckpointError, match="batch_size was 256 and is 7"):
+        checkpoint.restore(path, changed, {"network": network}, {"phase": optimizer})
+
+
+def test_another_thread_count_is_refused(tmp_path: Path) -> None:
+    path, network, optimizer = saved(tmp_path, Config())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.raises(CheckpointError, match="threads was"):
+            checkpoint.restore(path, Config(), {"network": network}, {"phase": optimizer})
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_damaged_file_names_itself_and_the_fix(tmp_path: Path) -> None:
+    path, _, _ = saved(tmp_path, Config())
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: cannot be read"):
+        checkpoint.read(path)

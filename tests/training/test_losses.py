@@ -1,0 +1,42 @@
+import math
+
+import pytest
+import torch
+
+from training import losses
+
+
+def test_at_the_optimum_of_the_game_the_loss_is_log_four() -> None:
+    """With D = 1/2 everywhere, V(D, G) = -log 4 (Goodfellow et al. 2014, theorem 1)."""
+    logits = torch.zeros(5)
+    assert losses.discriminator_loss(logits, logits).item() == pytest.approx(math.log(4))
+
+
+def test_the_losses_are_the_paper_s_formulas() -> None:
+    real, fake = torch.tensor([0.3, -1.0]), torch.tensor([2.0, -0.5])
+    d_real, d_fake = torch.sigmoid(real), torch.sigmoid(fake)
+    expected = -(d_real.log().mean() + (1 - d_fake).log().mean())
+    torch.testing.assert_close(losses.discriminator_loss(real, fake), expected)
+    torch.testing.assert_close(losses.minimax(fake), (1 - d_fake).log().mean())
+    torch.testing.assert_close(losses.non_saturating(fake), -d_fake.log().mean())
+
+
+def test_minimax_saturates_where_d_is_sure_and_non_saturating_does_not() -> None:
+    logit = torch.tensor([-8.0], requires_grad=True)
+    (vanished,) = torch.autograd.grad(losses.minimax(logit), logit)
+    (strong,) = torch.autograd.grad(losses.non_saturating(logit), logit)
+    assert abs(vanished.item()) < 1e-3
+    assert abs(strong.item()) > 0.99
+
+
+def test_both_generator_losses_pull_the_logit_up() -> None:
+    for loss in losses.GENERATOR_LOSSES.values():
+        logit = torch.zeros(1, requires_grad=True)
+        (gradient,) = torch.autograd.grad(loss(logit), logit)
+        assert gradient.item() < 0
+
+
+def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
+    weight = torch.tensor([3.0, 4.0])
+    image = torch.randn(6, 2, requires_grad=True)
+    assert losses.r1(image, image @ weight).item() == pytest.approx(25.0)

@@ -1,0 +1,187 @@
+"""Conditional GAN: Mirza & Osindero 2014, arXiv 1411.1784, with a projection discriminator
+(Miyato & Koyama 2018, arXiv 1802.05637) and the practice of the years since. The flagship.
+
+    min_G max_D E_(x,y)[log D(x|y)] + E_(z,y)[log(1 - D(G(z|y)|y))]                    (1411.1784, equation 2)
+
+The logit of D(x|y) is w'f(x) + v_y'f(x) for features f (1802.05637, equation 3, psi linear). Two judges with
+features of their own look at every image: a fully connected one, which knows where on the page ink belongs
+and keeps G varied, and a convolutional one, which sees specks and broken strokes that the other overlooks.
+G's first layers are fully connected, where most of a digit's shape is decided cheaply; two transposed
+convolutions draw it. Non-saturating loss, lazy R1 on real images, minibatch deviation, averaged weights.
+
+    python -m training train cgan            (as served)
+    python -m training train cgan --paper    (arXiv 1411.1784: labels joined to the inputs' features, no more)
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training import losses
+from training import recipe as contract
+from training.networks import MinibatchDeviation, mlp
+from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
+
+CLASSES = 10
+FEATURES = 256
+
+
+@dataclass(frozen=True)
+class Config(contract.Config):
+    steps: int = 20_000
+    latent_dim: int = 64
+    """Size of z."""
+    hidden: int = 512
+    """Width of G's fully connected layer."""
+    channels: int = 24
+    """Channels of G's 14x14 maps; its 7x7 maps have twice as many."""
+    dense_judge: bool = True
+    """The fully connected judge."""
+    conv_judge: int = 32
+    """Channels of the convolutional judge's 14x14 maps (twice as many at 7x7); 0 leaves it out."""
+    learning_rate: float = 1e-3
+    """Adam's step size, of both players."""
+    beta1: float = 0.0
+    """Adam's decay of the mean gradient."""
+    beta2: float = 0.99
+    """Adam's decay of the mean squared gradient."""
+    r1_gamma: float = 1.0
+    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
+    r1_every: int = 8
+    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958)."""
+    minibatch_deviation: bool = True
+    """Shows the judges how much their features vary across the batch (arXiv 1710.10196)."""
+
+
+AS_WRITTEN = Config(
+    ema=0.0, anneal_to=1.0, conv_judge=0, learning_rate=2e-4, beta1=0.5, beta2=0.999, r1_gamma=0.0,
+    minibatch_deviation=False,
+)  # fmt: skip
+
+
+class Generator(nn.Module):
+    """z [batch, latent] and label int64 [batch] to images [batch, 1, 28, 28]."""
+
+    def __init__(self, latent_dim: int, hidden: int, channels: int) -> None:
+        super().__init__()
+        # Beside z the label is one more input of the first layer: one row of weights for each digit.
+        self.label = nn.Embedding(CLASSES, hidden)
+        self.z = nn.Linear(latent_dim, hidden)
+        self.draw = nn.Sequential(
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, 2 * channels * 49),
+            nn.LeakyReLU(0.2),
+            nn.Unflatten(1, (2 * channels, 7, 7)),
+            nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.ConvTranspose2d(channels, 1, 4, 2, 1),
+            nn.Tanh(),
+        )
+
+    def forward(self, z: Tensor, label: Tensor) -> Tensor:
+        image: Tensor = self.draw(self.z(z) + self.label(label))
+        return image
+
+
+class Judge(nn.Module):
+    """A discriminator: images [batch, 1, 28, 28] and label int64 [batch] to logits [batch]."""
+
+    def __init__(self, body: nn.Module, minibatch_deviation: bool) -> None:
+        super().__init__()
+        self.body = body
+        self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
+        width = FEATURES + minibatch_deviation
+        self.real = nn.Linear(width, 1)
+        self.label = nn.Embedding(CLASSES, width)
+
+    def forward(self, image: Tensor, label: Tensor) -> Tensor:
+        features: Tensor = self.deviation(self.body(image)).float()
+        projection = (self.label(label) * features).sum(1) / features.shape[1] ** 0.5
+        logit: Tensor = self.real(features).squeeze(1) + projection
+        return logit
+
+
+def dense_body() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), mlp(784, 1024, 512, FEATURES), nn.LeakyReLU(0.2))
+
+
+def conv_body(channels: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, channels, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(channels, 2 * channels, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(2 * channels * 49, FEATURES),
+        nn.LeakyReLU(0.2),
+    )
+
+
+class Discriminator(nn.Module):
+    """The judges' mean logit [batch]: the log-odds of their geometric mean."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        bodies = [dense_body()] if config.dense_judge else []
+        if config.conv_judge:
+            bodies.append(conv_body(config.conv_judge))
+        self.judges = nn.ModuleList(Judge(body, config.minibatch_deviation) for body in bodies)
+
+    def each(self, image: Tensor, label: Tensor) -> Tensor:
+        """[judges, batch] logits."""
+        return torch.stack([judge(image, label) for judge in self.judges])
+
+    def forward(self, image: Tensor, label: Tensor) -> Tensor:
+        return self.each(image, label).mean(0)
+
+
+class Cgan(Recipe):
+    title = "Conditional GAN"
+    summary = "Ask for the digit you want: a conditional GAN with the practice of the years since."
+    paper = Paper(
+        title="Conditional Generative Adversarial Nets",
+        authors="Mirza, Osindero",
+        year=2014,
+        url="https://arxiv.org/abs/1411.1784",
+    )
+    score = "logit"
+    conditional = True
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.config: Config = config
+        self.latent_dim = config.latent_dim
+        self.generator = Generator(config.latent_dim, config.hidden, config.channels)
+        self.discriminator = Discriminator(config)
+
+    def phases(self) -> list[Phase]:
+        rate, betas = self.config.learning_rate, (self.config.beta1, self.config.beta2)
+        d = torch.optim.Adam(self.discriminator.parameters(), rate, betas, fused=True)
+        g = torch.optim.Adam(self.generator.parameters(), rate, betas, fused=True)
+        return [Phase("discriminator", self.discriminate, d), Phase("generator", self.generate, g)]
+
+    def discriminate(self, batch: Batch) -> Losses:
+        z = draw_z(self.prior, len(batch.image), self.latent_dim)
+        regularise = self.config.r1_gamma > 0 and batch.step % self.config.r1_every == 0
+        image = batch.image.requires_grad_(regularise)
+        real = self.discriminator.each(image, batch.label)
+        # The same labels for both, so that D cannot tell them by their labels.
+        fake = self.discriminator.each(self.generator(z, batch.label).detach(), batch.label)
+        loss = losses.discriminator_loss(real, fake)
+        logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
+        if regularise:
+            penalty = torch.stack([losses.r1(image, logit) for logit in real]).mean()
+            logged["r1"] = penalty
+            loss = loss + self.config.r1_gamma / 2 * self.config.r1_every * penalty
+        return {"loss": loss, **logged}
+
+    def generate(self, batch: Batch) -> Losses:
+        z = draw_z(self.prior, len(batch.image), self.latent_dim)
+        image = self.generator(z, batch.label)
+        return {"loss": losses.non_saturating(self.discriminator.each(image, batch.label))}
+
+    def exports(self) -> dict[contract.RoleName, nn.Module]:
+        return {"generator": self.generator, "discriminator": self.discriminator}
