@@ -1,0 +1,134 @@
+"""Command line: `python -m service {serve,check-models,openapi}`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from service.settings import Settings
+
+USAGE, CANNOT_START = 2, 3
+"""Exit codes: a setting that makes no sense; bundles or a provider that cannot be used."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and gives its exit code."""
+    options = vars(parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        settings = Settings(**options)
+    except ValidationError as error:
+        for field in error.errors(include_url=False):
+            name = str(field["loc"][0])
+            print(f"error: {name.upper()} (--{_flag(name)}): {field['msg']}", file=sys.stderr)
+        return USAGE
+    return {"serve": serve, "check-models": check_models, "openapi": openapi}[command](settings)
+
+
+def serve(settings: Settings) -> int:
+    """Serves until a signal ends it."""
+    from service import logs
+    from service.app import create_app, load_models
+    from service.metrics import Metrics
+    from service.server import Server
+
+    logs.configure(settings.log_level)
+    metrics = Metrics()
+    registry = _or_reason(lambda: load_models(settings, metrics))
+    if registry is None:
+        return CANNOT_START
+    Server(create_app(settings, registry, metrics), settings).run()
+    return 0
+
+
+def check_models(settings: Settings) -> int:
+    """Proves every bundle, whatever becomes of the others, and says so a line each."""
+    from service.engine.bundle import BundleError, load_bundle
+    from service.engine.registry import find_bundles
+    from service.engine.session import ProviderError
+
+    folders = _or_reason(lambda: find_bundles(settings.models_dir))
+    if folders is None:
+        return CANNOT_START
+    code = 0
+    for folder in folders:
+        try:
+            bundle = load_bundle(folder, settings.provider)
+        except (BundleError, ProviderError) as error:
+            print(f"bad  {error}")
+            code = CANNOT_START
+        else:
+            provider = bundle.sessions["generator"].provider
+            exactly = "to the byte" if bundle.exact else "within its tolerance"
+            roles = ", ".join(bundle.sessions)
+            print(f"good {folder}: {roles} on {provider}; self-test {exactly}; digest {bundle.digest[:12]}")
+    return code
+
+
+def openapi(settings: Settings) -> int:
+    """Prints the API's description."""
+    from service.app import create_app
+
+    print(json.dumps(create_app(settings).openapi(), indent=2))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every setting is a flag of `serve` and `check-models`; a flag that is given beats the environment."""
+    top = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Serves trained generative models of handwritten digits over HTTP.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serving = commands.add_parser(
+        "serve",
+        help="serve the models",
+        description="Serves the models. Each setting is a flag or the environment variable named with it.",
+    )
+    checking = commands.add_parser(
+        "check-models",
+        help="verify every bundle and exit",
+        description="Verifies every bundle: digests, inputs, outputs, self-test. Exit code 3 if one is bad.",
+    )
+    commands.add_parser("openapi", help="print the API's OpenAPI document as JSON")
+    for name, field in Settings.model_fields.items():
+        _add(serving, name, field)
+        if name in ("models_dir", "provider"):
+            _add(checking, name, field)
+    return top
+
+
+def _add(to: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+    text = " ".join((field.description or "").split()).replace("%", "%%")
+    default = field.default if field.default != [] else "none"
+    to.add_argument(
+        f"--{_flag(name)}",
+        dest=name,
+        default=argparse.SUPPRESS,
+        metavar="VALUE",
+        help=f"{text} [{name.upper()}, default: {default}]",
+    )
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _or_reason(load: Any) -> Any:
+    """What `load` gives; None, and the reason on standard error, where the models cannot be served."""
+    from service.engine.bundle import BundleError
+    from service.engine.session import ProviderError
+
+    try:
+        return load()
+    except (BundleError, ProviderError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

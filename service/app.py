@@ -1,0 +1,96 @@
+"""Wires settings, models, endpoints and middleware into the ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from service.api import models, ops
+from service.api.openapi import document
+from service.engine.registry import Registry
+from service.engine.threads import available_threads
+from service.handlers import CatchAll, install
+from service.metrics import Metrics
+from service.middleware import EXPOSED_HEADERS, Envelope, stdout
+from service.settings import Settings
+
+
+class App(FastAPI):
+    """FastAPI whose document holds the models that our endpoints validate by themselves."""
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = document(self)
+        return self.openapi_schema
+
+
+def create_app(
+    settings: Settings, registry: Registry | None = None, metrics: Metrics | None = None
+) -> FastAPI:
+    """The application. It loads the models when it starts, unless they are given along with the metrics that
+    hear of them; a bad bundle is then a BundleError."""
+    metrics = metrics or Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        held = app.state.registry = registry or load_models(settings, metrics)
+        metrics.watch(lambda: held.pool.images, lambda: not app.state.draining)
+        for model in held.models():
+            metrics.publish(model)
+        yield
+        held.close()
+
+    app = App(
+        title="MNIST generative models",
+        version=_version(),
+        summary="Handwritten digits from trained generative adversarial networks.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.metrics = metrics
+    app.state.registry = None
+    app.state.draining = False
+    for name in ("generate", "score"):
+        if find_spec(f"service.api.{name}"):
+            app.include_router(import_module(f"service.api.{name}").router)
+    app.include_router(models.router)
+    app.include_router(ops.router)
+    install(app)
+    # Added last is outermost: envelope, then CORS, then the catch-all, whose 500 needs the CORS headers too.
+    app.add_middleware(CatchAll)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["Content-Type", "X-Request-ID", "If-None-Match"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    app.add_middleware(Envelope, metrics=metrics, access_log=stdout() if settings.access_log else None)
+    return app
+
+
+def load_models(settings: Settings, metrics: Metrics) -> Registry:
+    """Every bundle of MODELS_DIR, proved; BundleError or ProviderError say what is wrong."""
+    return Registry.load(
+        settings.models_dir,
+        settings.default_model,
+        provider=settings.provider,
+        threads=settings.threads or available_threads(),
+        max_batch=settings.max_batch,
+        queue_images=settings.queue_images,
+        observer=metrics.observer,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("mnist-gan-service")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,97 @@
+"""Turns every error of HTTP into problem+json: our own, the framework's, and what nobody expected."""
+
+import logging
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import PROBLEM_JSON, ServiceError, invalid_fields, problem
+
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a client that left; nobody receives it, the log and the metrics show it."""
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handlers of expected errors; `CatchAll` takes care of the others."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(ClientDisconnect, _client_left)
+
+
+def render(error: ServiceError, scope: Scope) -> Response:
+    """The answer to this error. Its code is left in the request's state, for the log and the metrics."""
+    state = scope.setdefault("state", {})
+    state["error_code"] = error.code
+    return Response(
+        problem(error, state.get("request_id")),
+        status_code=error.status,
+        headers=error.headers,
+        media_type=PROBLEM_JSON,
+    )
+
+
+class CatchAll:
+    """The innermost middleware: a bug becomes a 500 that shows nothing of the inside, and a line in the log.
+
+    Inside the CORS middleware, so that a browser may read this error too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            log.exception("request %s failed", scope.get("state", {}).get("request_id"))
+            if started:
+                raise  # The status is out: all that is left is to cut the connection.
+            error = ServiceError(
+                500, "internal", "the service failed; its log has the reason under request_id"
+            )
+            await render(error, scope)(scope, receive, send)
+
+
+async def _service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    return render(error, request.scope)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """The framework's own: 404 for an unknown path, 405 with Allow."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 404:
+        known = ServiceError(404, "not-found", "there is no such path; /docs lists them", headers=headers)
+    elif error.status_code == 405:
+        allowed = headers.get("Allow", "another method")
+        known = ServiceError(405, "method-not-allowed", f"this path takes {allowed}", headers=headers)
+    else:
+        known = ServiceError(error.status_code, "http", str(error.detail), headers=headers)
+    return render(known, request.scope)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return render(invalid_fields(error.errors()), request.scope)
+
+
+async def _client_left(request: Request, error: Exception) -> Response:
+    return render(ServiceError(CLIENT_CLOSED_REQUEST, "client-left", "the client left"), request.scope)
