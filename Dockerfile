@@ -1,7 +1,8 @@
 # The service with its models and without torch, for a read-only root filesystem.
 #
 #   docker build --target cpu .    networks run on the processor; also what no --target gives
-#   docker build --target cuda .   networks run on an NVIDIA GPU; the driver is the container runtime's
+#   docker build --target cuda .   networks run on an NVIDIA GPU; CUDA 13 comes along, so that the host needs no
+#                                  more than a driver of at least 580 and the NVIDIA container toolkit
 #
 # The engine's classic builder makes every stage above the target: name the target there, or it makes both.
 

@@ -8,11 +8,11 @@ LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --for
 # From 1.29 on, onnxruntime reports to its maker what it runs unless told not to before its import.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help serve train test check openapi settings lock image
+.PHONY: help serve train test check check-models openapi settings lock image
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 serve: $(SERVICE)/installed ## serve models/ on 127.0.0.1:8000; ARGS="--port 9000" for flags
 	$(SERVICE)/bin/python -m service serve $(ARGS)
@@ -29,6 +29,9 @@ check: $(DEV)/installed ## lint, format, types and import contracts
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
+
+check-models: $(SERVICE)/installed ## prove every bundle in models/: digests, shapes, self-tests
+	$(SERVICE)/bin/python -m service check-models $(ARGS)
 
 openapi: $(SERVICE)/installed ## print the API's OpenAPI document
 	@$(SERVICE)/bin/python -m service openapi
