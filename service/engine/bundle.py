@@ -54,8 +54,8 @@ def load_bundle(folder: Path, provider: Provider) -> Bundle:
     for role in sessions:
         if role != "generator":
             _test_values(folder, manifest, role, sessions[role])
-    for session in sessions.values():
-        _warm(session)
+    for role, session in sessions.items():
+        _warm(folder / manifest.roles[role].file, session)
     preview = folder / "preview.png"
     return Bundle(
         manifest,
@@ -164,6 +164,8 @@ def _test_generator(folder: Path, manifest: Manifest, session: Session) -> bool:
 def _test_values(folder: Path, manifest: Manifest, role: RoleName, session: Session) -> None:
     path = folder / manifest.roles[role].file
     golden: GoldenValues = getattr(manifest.golden, role)
+    if len({len(row) for row in golden.values}) != 1:
+        raise BundleError(folder / "manifest.json", f"golden.{role}: the values are no table")
     expected = np.array(golden.values, np.float64)
     feeds: dict[str, Array] = {"image": _images(folder, golden.images, len(golden.values))}
     feeds |= _labels(folder, golden.labels, len(expected)) if "label" in session.inputs else {}
@@ -205,10 +207,11 @@ def _labels(folder: Path, labels: list[int] | None, count: int) -> dict[str, Arr
     return {"label": np.array(labels, np.int64)}
 
 
-def _warm(session: Session) -> None:
-    """One row of zeros, the commonest shape; the self-test has run the rest of the network already."""
+def _warm(path: Path, session: Session) -> None:
+    """One row of zeros, the commonest shape; the self-test has run larger ones already."""
     feeds: dict[str, Array] = {
         name: np.zeros([1 if size is None else size for size in port.shape], port.dtype)
         for name, port in session.inputs.items()
     }
-    session.run(feeds)
+    output = next(iter(session.outputs.values()))
+    _run(path, session, feeds, tuple(1 if size is None else size for size in output.shape))

@@ -1,0 +1,176 @@
+"""Bodies: bounded while they stream in, and whatever they hold, never an unexpected exception."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
+
+from service.api.body import json_body, media_type, read_body
+from service.errors import ServiceError, problem
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    n: int = 1
+    x: float = 0.0
+    text: str = ""
+    rows: list[list[float]] = []
+
+
+class Sender:
+    """A request whose body arrives in these chunks; counts how many were taken."""
+
+    def __init__(self, chunks: Iterable[bytes], headers: dict[str, str] | None = None) -> None:
+        self.chunks = list(chunks)
+        self.taken = 0
+        pairs = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.request = Request({"type": "http", "method": "POST", "headers": pairs}, self.receive)
+
+    async def receive(self) -> Message:
+        self.taken += 1
+        if self.taken > len(self.chunks):
+            return {"type": "http.disconnect"}
+        more = self.taken < len(self.chunks)
+        return {"type": "http.request", "body": self.chunks[self.taken - 1], "more_body": more}
+
+
+async def refused(data: bytes, headers: dict[str, str] | None = None) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        await json_body(Sender([data], headers).request, Body, 1 << 20)
+    problem(caught.value, "id")
+    return caught.value
+
+
+async def test_chunks_are_joined() -> None:
+    assert await read_body(Sender([b"ab", b"", b"cd"]).request, 4) == b"abcd"
+    assert await read_body(Sender([b""]).request, 4) == b""
+
+
+async def test_a_declared_length_past_the_limit_is_refused_unread() -> None:
+    sender = Sender([b"12345"], {"Content-Length": "5"})
+    with pytest.raises(ServiceError) as caught:
+        await read_body(sender.request, 4)
+    assert caught.value.status == 413
+    assert sender.taken == 0
+
+
+async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long() -> None:
+    sender = Sender([b"123", b"45", b"6", b"7"])
+    with pytest.raises(ServiceError) as caught:
+        await read_body(sender.request, 4)
+    assert caught.value.status == 413
+    assert sender.taken == 2
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "9" * 400, "²"])
+async def test_a_nonsensical_length_is_no_crash(length: str) -> None:
+    reading = read_body(Sender([b"1"], {"Content-Length": length}).request, 4)
+    if length.startswith("9"):
+        with pytest.raises(ServiceError):
+            await reading
+    else:
+        assert await reading == b"1"
+
+
+async def test_a_client_that_leaves_amid_its_body_is_noticed() -> None:
+    sender = Sender([b"1", b"2"])
+    sender.chunks = [b"1"]
+
+    async def receive() -> Message:
+        sender.taken += 1
+        return (
+            {"type": "http.request", "body": b"1", "more_body": True}
+            if sender.taken == 1
+            else {"type": "http.disconnect"}
+        )
+
+    with pytest.raises(ClientDisconnect):
+        await read_body(Request({"type": "http", "headers": []}, receive), 4)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        'application/json; charset="utf-8"',
+        "application/vnd.api+json",
+        "application/x-www-form-urlencoded",
+    ],
+)
+async def test_json_is_read(content_type: str | None) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    assert (await json_body(Sender([b'{"n": 3}'], headers).request, Body, 100)).n == 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"n=3",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"n": 1} x',
+        b'{"n": 1.5}',
+        b'{"x": NaN}',
+        b'{"x": Infinity}',
+        b'{"x": -Infinity}',
+        b'{"x": 1e400}',
+        b'{"n": 1e400}',
+        b'{"n": ' + b"1" * 6000 + b"}",
+        b'{"x": ' + b"1" * 6000 + b"}",
+        b'{"text": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'{"text": "\xff"}',
+        b"\xff\xfe{\x00}\x00",
+        b"\xef\xbb\xbf{}",
+        '{"n": 1}'.encode("utf-16"),
+        '{"n": 1}'.encode("utf-32"),
+        b"[" * 100_000,
+        b'{"rows":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"a":' * 5000 + b"1" + b"}" * 5000,
+        b'{"unknown": 1}',
+        b"\x00",
+    ],
+)
+async def test_what_is_no_such_json_is_422(data: bytes) -> None:
+    error = await refused(data, {"Content-Type": "application/json"})
+    assert error.status == 422
+    assert error.errors
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "image/png"},
+        {"Content-Type": "text/html"},
+        {"Content-Type": "application/json; charset=latin-1"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ],
+)
+async def test_another_content_type_charset_or_encoding_is_422(headers: dict[str, str]) -> None:
+    assert (await refused(b"{}", headers)).status == 422
+
+
+@given(st.binary(max_size=200))
+async def test_any_bytes_are_a_model_or_422(data: bytes) -> None:
+    try:
+        Body.model_validate_json(data)
+    except ValidationError:
+        assert (await refused(data)).status == 422
+    else:
+        await json_body(Sender([data]).request, Body, 1 << 20)
+
+
+def test_media_type_drops_parameters_and_case() -> None:
+    assert media_type({"content-type": "Image/PNG; q=1"}) == "image/png"
+    assert media_type({}) == ""

@@ -1,0 +1,39 @@
+"""Requests, images and executions are counted apart."""
+
+from service.metrics import Metrics
+
+LABELS = 'model="tiny",role="generator",version="1"'
+
+
+def test_images_and_executions_are_counted_apart() -> None:
+    metrics = Metrics()
+    observer = metrics.observer("tiny", 1, "generator")
+    observer.ran(64, 0.002)
+    observer.ran(3, 0.0001)
+    text = metrics.render().decode()
+    assert f"mnist_gan_executions_total{{{LABELS}}} 2.0" in text
+    assert f"mnist_gan_images_total{{{LABELS}}} 67.0" in text
+    assert f'mnist_gan_batch_images_bucket{{le="4.0",{LABELS}}} 1.0' in text
+    assert f"mnist_gan_run_seconds_sum{{{LABELS}}} 0.0021" in text
+
+
+def test_failures_have_reasons() -> None:
+    metrics = Metrics()
+    observer = metrics.observer("tiny", 1, "generator")
+    observer.failed(5)
+    for reason in ("cancelled", "deadline", "inference-failed"):
+        observer.dropped(reason, 2)
+    text = metrics.render().decode()
+    name = 'mnist_gan_failed_images_total{model="tiny",reason="%s",role="generator",version="1"} %.1f'
+    assert name % ("cancelled", 2) in text
+    assert name % ("deadline", 2) in text
+    assert name % ("inference-failed", 7) in text
+
+
+def test_gauges_are_read_when_asked() -> None:
+    metrics, queue = Metrics(), [3]
+    metrics.watch(lambda: queue[0], lambda: False)
+    assert b"mnist_gan_queue_images 3.0" in metrics.render()
+    queue[0] = 4
+    assert b"mnist_gan_queue_images 4.0" in metrics.render()
+    assert b"mnist_gan_ready 0.0" in metrics.render()
