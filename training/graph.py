@@ -3,6 +3,7 @@
 [-1, 1] never leaves the graph: the generator ends in uint8, discriminator and encoder begin with it.
 """
 
+import logging
 import warnings
 
 import numpy as np
@@ -41,7 +42,8 @@ class FromImage(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor, *label: Tensor) -> Tensor:
+    def forward(self, *arguments: Tensor) -> Tensor:
+        image, *label = arguments
         value: Tensor = self.network(image.float().unsqueeze(1) / 127.5 - 1, *label)
         return value
 
@@ -52,8 +54,10 @@ def to_onnx(role: RoleName, module: nn.Module, latent_dim: int, labelled: bool) 
     names = [*(["z"] if role == "generator" else ["image"]), *(["label"] if labelled else [])]
     feeds = example(role, 1, latent_dim, labelled, seed=0)
     batch = torch.export.Dim("batch", min=1, max=65536)
+    # The exporter warns of its own deprecations and of packages that this one does not use.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+        warnings.simplefilter("ignore")
         program = torch.onnx.export(
             whole,
             tuple(torch.from_numpy(feeds[name]) for name in names),

@@ -39,3 +39,23 @@ def r1(image: Tensor, score: Tensor) -> Tensor:
     """
     (gradient,) = torch.autograd.grad(score.sum(), image, create_graph=True)
     return gradient.float().square().flatten(1).sum(1).mean()
+
+
+def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
+    """f(G(z)) - f(x), which estimates minus the earth mover's distance: Arjovsky et al. 2017, arXiv 1701.07875,
+    equation 2, negated for the critic to minimise."""
+    return fake.float().mean() - real.float().mean()
+
+
+def critic_value(fake: Tensor) -> Tensor:
+    """-f(G(z)): what WGAN's generator minimises (arXiv 1701.07875, algorithm 1, line 10)."""
+    return -fake.float().mean()
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """E (|grad f(x^)| - 1)^2 at random points x^ between real and generated images: Gulrajani et al. 2017,
+    arXiv 1704.00028, equation 3 without lambda."""
+    share = torch.rand(len(real), *[1] * (real.ndim - 1))
+    between = torch.lerp(real.detach(), fake.detach().to(real.dtype), share).requires_grad_()
+    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()

@@ -1,0 +1,101 @@
+"""Every recipe's bundle, from a few steps of training: complete, self-contained and what torch computes."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from service.manifest import Manifest
+from tests.training.conftest import few
+from training import graph, recipes
+from training.export import best_threshold, export
+from training.graph import ExportError
+from training.run import Run
+from training.trainer import fit
+
+
+def bundle(name: str, folder: Path) -> Path:
+    torch.manual_seed(0)
+    config = recipes.config_class(name)(steps=2, batch_size=32, ema=0.5)
+    run = Run(folder / "run")
+    recipe = fit(recipes.recipe_class(name)(config), few("train"), run)
+    assert recipe is not None
+    return export(recipe, name, folder / "models", few("t10k"), run)
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_bundle_is_complete_and_keeps_its_word(name: str, tmp_path: Path) -> None:
+    folder = bundle(name, tmp_path)
+    assert folder == tmp_path / "models" / name / "1"
+    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    assert {f"{role}.onnx" for role in manifest.roles} | {"manifest.json", "preview.png"} == {
+        path.name for path in folder.iterdir()
+    }
+    assert [path.name for path in folder.parent.iterdir()] == ["1"], "nothing half-written is left"
+    for role in manifest.roles.values():
+        content = (folder / role.file).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == role.sha256
+        assert len(content) == role.bytes
+        assert str(Path.cwd()).encode() not in content, "no source path of this machine"
+        onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+    golden = manifest.golden.generator
+    feeds: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {"z": np.array(golden.z, np.float32)}
+    if golden.labels is not None:
+        feeds["label"] = np.array(golden.labels)
+    (images,) = graph.session((folder / "generator.onnx").read_bytes()).run(None, feeds)
+    assert images.dtype == np.uint8
+    assert base64.b64decode(golden.images) == images.tobytes()
+
+
+def test_exporting_again_is_the_next_version_with_the_same_bytes(tmp_path: Path) -> None:
+    one = bundle("gan", tmp_path / "a")
+    torch.manual_seed(0)
+    two = bundle("gan", tmp_path / "b")
+    assert (one / "generator.onnx").read_bytes() == (two / "generator.onnx").read_bytes()
+    run = Run(tmp_path / "a" / "run")
+    recipe = recipes.recipe_class("gan")(recipes.config_class("gan")())
+    second = export(recipe, "gan", tmp_path / "a" / "models", few("t10k"), run)
+    assert second.name == "2"
+    with pytest.raises(FileExistsError, match="never rewritten"):
+        export(recipe, "gan", tmp_path / "a" / "models", few("t10k"), run, version=2)
+
+
+def test_a_failed_export_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bytes:
+        raise ExportError("no")
+
+    monkeypatch.setattr(graph, "to_onnx", fail)
+    with pytest.raises(ExportError):
+        bundle("gan", tmp_path)
+    assert list((tmp_path / "models" / "gan").iterdir()) == []
+
+
+class Blend(nn.Module):
+    """A generator whose images leak into each other through the batch."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.tanh(z.mean() + z[:, :1]).view(-1, 1, 1, 1).expand(-1, 1, 28, 28)
+
+
+def test_a_generator_whose_images_depend_on_their_company_is_refused() -> None:
+    with pytest.raises(ExportError, match="depend on its batch"):
+        graph.to_onnx("generator", Blend(), latent_dim=2, labelled=False)
+
+
+def test_the_threshold_separates_what_can_be_separated() -> None:
+    real = np.array([2.0, 3.0, 5.0], np.float32)
+    generated = np.array([-1.0, 0.0, 1.0], np.float32)
+    assert best_threshold(real, generated) == 2.0
+    mixed = np.array([2.5, 0.0, -3.0], np.float32)
+    assert best_threshold(real, mixed) == 2.0
+
+
+def test_equal_scores_cannot_be_split_by_a_threshold() -> None:
+    one = np.array([1.0, 1.0], np.float32)
+    assert best_threshold(one, one) == 1.0
