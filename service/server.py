@@ -23,6 +23,8 @@ from service.errors import PROBLEM_JSON, ServiceError, problem
 from service.handlers import CLIENT_CLOSED_REQUEST, render
 from service.settings import Settings
 
+LINGER_S = 1.0
+
 log = logging.getLogger(__name__)
 
 
@@ -194,7 +196,12 @@ class Connection(HttpToolsProtocol):
             if not idle:
                 cycle.scope["state"]["cut"] = error.status
             self.transport.write(_raw(error, self.server_state.default_headers))
-        self.transport.close()
+            self.transport.write_eof()
+            # Closing with bytes unread resets the connection, and the client may lose the answer: what it
+            # still sends is heard out for a moment (RFC 9112, 9.6).
+            self._timer = self.loop.call_later(LINGER_S, self.transport.close)
+        else:
+            self.transport.close()
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

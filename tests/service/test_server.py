@@ -1,0 +1,220 @@
+"""A real server process against clients that are slow, excessive, gone or garbled, and its orderly end."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.conftest import Server, start_server
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.fixture(scope="module")
+def strict(models_dir: Path) -> Iterator[Server]:
+    """A server of little patience."""
+    with start_server(
+        models_dir, HEADER_TIMEOUT_S="0.5", BODY_TIMEOUT_S="0.5", KEEP_ALIVE_S="1", HEADER_BYTES="4096"
+    ) as server:
+        yield server
+
+
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), 10)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """All that the server still sends until it closes."""
+    received = b""
+    with connection:
+        while chunk := connection.recv(65536):
+            received += chunk
+    return received
+
+
+def exchange(server: Server, *pieces: bytes) -> bytes:
+    connection = connect(server)
+    for piece in pieces:
+        connection.sendall(piece)
+        time.sleep(0.02)
+    return rest(connection)
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_half_a_head_is_answered_408(strict: Server) -> None:
+    start = time.monotonic()
+    answer = exchange(strict, GET)
+    assert status(answer) == 408
+    assert b"application/problem+json" in answer
+    assert b"connection: close" in answer
+    assert 0.4 < time.monotonic() - start < 3
+
+
+def test_trickling_a_head_does_not_help(strict: Server) -> None:
+    connection = connect(strict)
+    start = time.monotonic()
+    connection.sendall(b"GET /health/live HTTP/1.1\r\n")
+    try:
+        while time.monotonic() - start < 3:
+            connection.sendall(b"X: y\r\n")
+            time.sleep(0.1)
+    except OSError:
+        pass
+    assert time.monotonic() - start < 2
+    connection.close()
+
+
+def test_a_connection_that_asks_nothing_is_closed(strict: Server) -> None:
+    start = time.monotonic()
+    assert exchange(strict) == b""
+    assert exchange(strict, b"\r\n") == b""
+    assert time.monotonic() - start < 4
+
+
+def test_half_a_body_is_answered_408(strict: Server) -> None:
+    head = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"
+    answers = exchange(strict, head)
+    assert status(answers) == 404  # Nobody reads a body there: it is answered at once, and then cut.
+
+
+def test_stray_line_ends_do_not_keep_a_connection(strict: Server) -> None:
+    start = time.monotonic()
+    answer = exchange(strict, GET + b"\r\n", b"\r\n", b"\r\n")
+    assert status(answer) == 200
+    assert time.monotonic() - start < 4
+
+
+def test_keep_alive_ends(strict: Server) -> None:
+    start = time.monotonic()
+    assert status(exchange(strict, GET + b"\r\n")) == 200
+    assert 0.8 < time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        GET + b"X: " + b"y" * 5000 + b"\r\n\r\n",
+        GET + b"X: y\r\n" * 900 + b"\r\n",
+        b"GET /" + b"y" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        GET + b"X: " + b"y" * 5000,
+        b"GET /" + b"y" * 5000,
+        GET + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
+    ],
+)
+def test_a_head_that_is_too_large_is_431(strict: Server, head: bytes) -> None:
+    answer = exchange(strict, head)
+    assert status(answer) == 431
+    assert b"headers-too-large" in answer
+
+
+def test_a_head_just_below_the_limit_is_served(strict: Server) -> None:
+    head = GET + b"X: " + b"y" * 3900 + b"\r\nConnection: close\r\n\r\n"
+    assert status(exchange(strict, head)) == 200
+    assert status(exchange(strict, head[:2000], head[2000:])) == 200
+
+
+def test_many_requests_in_one_piece_are_all_served(strict: Server) -> None:
+    """Together they exceed the limit of a head; each alone does not."""
+    one = GET + b"X: " + b"y" * 1000 + b"\r\n\r\n"
+    last = GET + b"Connection: close\r\n\r\n"
+    assert exchange(strict, one * 19 + last).count(b"HTTP/1.1 200") == 20
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_400_or_closed(strict: Server, data: bytes) -> None:
+    answer = exchange(strict, data)
+    assert answer == b"" or status(answer) in (400, 404)
+    assert b"Traceback" not in answer
+
+
+def test_garbage_after_a_request_does_not_spoil_its_answer(strict: Server) -> None:
+    answer = exchange(strict, GET + b"\r\n" + b"garbage garbage\r\n\r\n")
+    assert status(answer) == 200
+
+
+def test_a_request_for_another_protocol_is_answered_in_this_one(strict: Server) -> None:
+    answer = exchange(
+        strict, GET + b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"
+    )
+    assert status(answer) == 200
+
+
+def test_the_server_survived_all_that(strict: Server) -> None:
+    assert httpx.get(f"{strict.url}/health/ready").status_code == 200
+    assert strict.process.poll() is None
+
+
+def test_sigterm_drains_and_exits_0(models_dir: Path) -> None:
+    """Readiness fails at once, new connections are served until the delay is over."""
+    with start_server(models_dir, DRAIN_DELAY_S="1") as server, httpx.Client(base_url=server.url) as client:
+        client.get("/health/ready")
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        answer = client.get("/health/ready")
+        assert (answer.status_code, answer.headers["connection"]) == (503, "close")
+        assert httpx.get(f"{server.url}/models").status_code == 200
+        assert server.process.wait(10) == 0
+        assert 0.9 < time.monotonic() - start < 4
+
+
+def test_ctrl_c_does_not_wait(models_dir: Path) -> None:
+    with start_server(models_dir, DRAIN_DELAY_S="30") as server:
+        assert server.stop(signal.SIGINT) == 0
+
+
+def test_a_second_signal_ends_at_once(models_dir: Path) -> None:
+    with start_server(models_dir, DRAIN_DELAY_S="30") as server:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        assert server.stop() == -signal.SIGTERM
+
+
+def test_requests_under_way_are_finished(models_dir: Path) -> None:
+    """A body that arrives while the server ends is still answered."""
+    with start_server(models_dir) as server:
+        connection = connect(server)
+        connection.sendall(
+            b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\nab"
+        )
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        connection.sendall(b"cd")
+        answer = rest(connection)
+        assert status(answer) in (404, 422)
+        assert server.process.wait(10) == 0
+
+
+def test_many_clients_at_once(server: Server) -> None:
+    codes: list[int] = []
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.url) as client:
+            codes.extend(client.get("/models").status_code for _ in range(20))
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [200] * 320
