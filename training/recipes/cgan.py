@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
+from training.negatives import as_served, negatives
 from training.networks import MinibatchDeviation, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
@@ -29,7 +30,7 @@ FEATURES = 256
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 20_000
+    steps: int = 14_000
     latent_dim: int = 64
     """Size of z."""
     hidden: int = 512
@@ -50,14 +51,23 @@ class Config(contract.Config):
     """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
     r1_every: int = 8
     """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958)."""
+    negatives: int = 32
+    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
     minibatch_deviation: bool = True
     """Shows the judges how much their features vary across the batch (arXiv 1710.10196)."""
 
 
 AS_WRITTEN = Config(
-    ema=0.0, anneal_to=1.0, conv_judge=0, learning_rate=2e-4, beta1=0.5, beta2=0.999, r1_gamma=0.0,
+    ema=0.0,
+    anneal_to=1.0,
+    conv_judge=0,
+    learning_rate=2e-4,
+    beta1=0.5,
+    beta2=0.999,
+    r1_gamma=0.0,
+    negatives=0,
     minibatch_deviation=False,
-)  # fmt: skip
+)
 
 
 class Generator(nn.Module):
@@ -172,6 +182,10 @@ class Cgan(Recipe):
         fake = self.discriminator.each(self.generator(z, batch.label).detach(), batch.label)
         loss = losses.discriminator_loss(real, fake)
         logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
+        if n := self.config.negatives:
+            with as_served(self.discriminator):
+                others = self.discriminator.each(negatives(batch.image[:n].detach()), batch.label[:n])
+            loss = loss + n / len(batch.label) * losses.called_fake(others)
         if regularise:
             penalty = torch.stack([losses.r1(image, logit) for logit in real]).mean()
             logged["r1"] = penalty

@@ -19,14 +19,15 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
+from training.negatives import as_served, negatives
 from training.networks import MinibatchDeviation, initialise, latents, settle_batch_norm
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 16_000
-    batch_size: int = 128
+    steps: int = 30_000
+    batch_size: int = 64
     latent_dim: int = 100
     """Size of z."""
     channels: int = 64
@@ -41,11 +42,13 @@ class Config(contract.Config):
     """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
     r1_every: int = 8
     """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958, section 2.2)."""
+    negatives: int = 16
+    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
     minibatch_deviation: bool = True
     """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
 
 
-AS_WRITTEN = Config(ema=0.0, anneal_to=1.0, r1_gamma=0.0, minibatch_deviation=False)
+AS_WRITTEN = Config(ema=0.0, anneal_to=1.0, r1_gamma=0.0, negatives=0, minibatch_deviation=False)
 
 
 class Generator(nn.Sequential):
@@ -122,6 +125,10 @@ class Dcgan(Recipe):
         fake = self.discriminator(self.generator(z).detach())
         loss = losses.discriminator_loss(real, fake)
         logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
+        if n := self.config.negatives:
+            with as_served(self.discriminator):
+                others = self.discriminator(negatives(batch.image[:n].detach()))
+            loss = loss + n / len(real) * losses.called_fake(others)
         if regularise:
             penalty = losses.r1(image, real)
             logged["r1"] = penalty

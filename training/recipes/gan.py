@@ -18,6 +18,7 @@ from torch import nn
 
 from training import losses
 from training import recipe as contract
+from training.negatives import as_served, negatives
 from training.networks import MinibatchDeviation, ToImage, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
 
@@ -44,6 +45,8 @@ class Config(contract.Config):
     """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
     r1_every: int = 8
     """R1 on every so many discriminator steps, multiplied by as many (lazy: arXiv 1912.04958)."""
+    negatives: int = 32
+    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
     minibatch_deviation: bool = True
     """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
 
@@ -55,6 +58,7 @@ AS_WRITTEN = Config(
     beta1=0.5,
     beta2=0.999,
     r1_gamma=0.0,
+    negatives=0,
     minibatch_deviation=False,
 )
 
@@ -103,6 +107,10 @@ class Gan(Recipe):
         fake = self.discriminator(self.generator(z).detach())
         loss = losses.discriminator_loss(real, fake)
         logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
+        if n := self.config.negatives:
+            with as_served(self.discriminator):
+                others = self.discriminator(negatives(batch.image[:n].detach()))
+            loss = loss + n / len(real) * losses.called_fake(others)
         if regularise:
             penalty = losses.r1(image, real)
             logged["r1"] = penalty

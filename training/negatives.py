@@ -1,0 +1,50 @@
+"""What is no digit, for a discriminator to learn that it is none.
+
+A discriminator is only ever asked about real digits and its own generator's, so elsewhere its score means
+nothing: uniform noise may well score above a digit. Negative data augmentation (Sinha et al. 2021, arXiv
+2102.05113) adds transformed data to what D must call generated. The optimum of the game stays where it was,
+since no digit is among them, and the score becomes one that can be asked about any picture.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+def negatives(image: Tensor) -> Tensor:
+    """As many non-digits as real digits `image` [n, 1, 28, 28] in [-1, 1]; a quarter each of noise,
+    inverted digits, digits with their quadrants exchanged, and flat grey or dimmed noise."""
+    noise, inverted, jigsaw, flat = image.tensor_split(4)
+    return torch.cat([_noise(noise), -inverted, _exchange_quadrants(jigsaw), _flat(flat)])
+
+
+@contextmanager
+def as_served(discriminator: nn.Module) -> Iterator[None]:
+    """In eval mode: what is no digit must be told alone, by the statistics of digits, as when it is served,
+    not by how its minibatch differs from theirs."""
+    discriminator.eval()
+    try:
+        yield
+    finally:
+        discriminator.train()
+
+
+def _noise(image: Tensor) -> Tensor:
+    """Each pixel uniform, or, every other image, ink or paper by the toss of a coin."""
+    noise = torch.rand_like(image) * 2 - 1
+    noise[::2] = noise[::2].sign()
+    return noise
+
+
+def _exchange_quadrants(image: Tensor) -> Tensor:
+    """Rolls by half a picture both ways: every stroke is there, in the wrong place."""
+    return image.roll((14, 14), (2, 3))
+
+
+def _flat(image: Tensor) -> Tensor:
+    """One level everywhere, with noise of a random strength around it."""
+    level = torch.rand(len(image), 1, 1, 1) * 2 - 1
+    strength = torch.rand(len(image), 1, 1, 1)
+    return (level + strength * torch.randn_like(image)).clamp(-1, 1)
