@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
@@ -23,6 +23,10 @@ DataDir = Annotated[
 Threads = Annotated[int, tyro.conf.arg(help="Processor threads; part of what makes a run repeatable.")]
 
 
+class DeviceError(Exception):
+    """A device that is not there."""
+
+
 def configs(as_written: bool) -> Any:
     """One subcommand per recipe, whose defaults are the served bundle's or the paper's own."""
     choose = recipes.as_written if as_written else lambda name: recipes.config_class(name)()
@@ -38,6 +42,7 @@ def train_command(as_written: bool) -> Callable[..., None]:
         run_dir: Path | None = None,
         data_dir: DataDir = None,
         threads: Threads = CORES,
+        device: Literal["cpu", "cuda"] = "cpu",
         paper: bool = False,
     ) -> None:
         """Train one system; interrupted with Ctrl-C, the same command goes on where it stopped.
@@ -45,9 +50,13 @@ def train_command(as_written: bool) -> Callable[..., None]:
         Args:
             config: The system to train.
             run_dir: Where checkpoint, log and sample pictures go; by default runs/NAME.
+            device: Where to train; cuda needs a build of torch that has it.
             paper: Take the paper's own settings as defaults, without later stabilisers.
         """
         name = type(config).__module__.rpartition(".")[2]
+        if device == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("torch sees no CUDA device here: check nvidia-smi, or leave out --device cuda")
+        torch.set_default_device(device)
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)
         folder = run_dir or Path("runs") / (f"{name}_paper" if paper else name)
@@ -103,7 +112,7 @@ def main() -> None:
             description=__doc__,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
         )
-    except (DataError, CheckpointError, DivergedError, RunError, FileExistsError) as error:
+    except (DataError, CheckpointError, DeviceError, DivergedError, RunError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 

@@ -35,7 +35,7 @@ def save(
 def read(path: Path) -> dict[str, Any]:
     """The saved state as written by `save`."""
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location=torch.get_default_device())
     except Exception as error:  # torch raises many kinds for a damaged file
         raise CheckpointError(f"{path}: cannot be read ({error}); delete it to start over") from error
     return state

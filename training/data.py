@@ -66,6 +66,10 @@ class Digits:
     def __len__(self) -> int:
         return len(self.label)
 
+    def to(self, device: torch.device) -> "Digits":
+        """The same digits in that device's memory, where minibatches are then cut."""
+        return Digits(self.image.to(device), self.label.to(device))
+
     def minibatch(self, batch_size: int, seed: int, index: int, step: int = 0) -> Batch:
         """The `index`-th minibatch of the endless shuffled stream: a pure function of its arguments.
 
@@ -75,7 +79,7 @@ class Digits:
             raise DataError(f"batch size {batch_size} is larger than the data set ({len(self)} digits)")
         epoch, position = divmod(index, len(self) // batch_size)
         order = _permutation(len(self), seed, epoch)
-        chosen = order[position * batch_size : (position + 1) * batch_size]
+        chosen = order[position * batch_size : (position + 1) * batch_size].to(self.label.device)
         return Batch(scale(self.image[chosen]), self.label[chosen], step)
 
 

@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import hashlib
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,8 +16,8 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from service.engine.latent import draw
 
+from service.engine.latent import draw
 from service.manifest import (
     CLASSES,
     Golden,
@@ -92,7 +91,7 @@ def facts(run: Run) -> Training:
     return Training(
         images=int(last["images"]),
         seconds=round(last["seconds"], 1),
-        device=f"{platform.machine()} CPU",
+        device=begun["device"],
         threads=begun["threads"],
         seed=begun["config"]["seed"],
         libraries={

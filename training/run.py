@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,14 @@ class Run:
         returns the seconds that the kept part took."""
         self._samples.mkdir(parents=True, exist_ok=True)
         facts = {"recipe": recipe, "config": dataclasses.asdict(config), "threads": torch.get_num_threads()}
+        facts["device"] = _device_name()
         self._replace(self.folder / "config.json", json.dumps(facts, indent=2).encode())
         kept = [line for line in self.lines() if line["step"] <= step]
         self._replace(self._metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
         return kept[-1]["seconds"] if kept else 0.0
 
     def read_config(self) -> dict[str, Any]:
-        """config.json: the recipe's name, its config, the thread count."""
+        """config.json: the recipe's name, its config, the thread count, the device."""
         path = self.folder / "config.json"
         if not path.is_file():
             raise RunError(f"{path} is missing: name the folder of a training run, such as runs/gan")
@@ -54,7 +56,7 @@ class Run:
         grid = to_grid(images, columns)
         path = self._samples / f"{step:07d}.png"
         temporary = path.with_name(f".{path.name}.partial")
-        Image.fromarray(grid.numpy()).save(temporary, format="png")
+        Image.fromarray(grid.cpu().numpy()).save(temporary, format="png")
         os.replace(temporary, path)
 
     def lines(self) -> list[dict[str, float]]:
@@ -68,6 +70,11 @@ class Run:
         temporary = path.with_name(f".{path.name}.partial")
         temporary.write_bytes(content)
         os.replace(temporary, path)
+
+
+def _device_name() -> str:
+    device = torch.get_default_device()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
 
 
 def to_grid(images: Tensor, columns: int) -> Tensor:

@@ -40,9 +40,11 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
     Returns the recipe with the averaged weights (the raw ones where EMA is off), or None when Ctrl-C
     ended it early, after saving. Step s is a pure function of the weights and (seed, s): minibatches and
     noise are drawn from a generator that is reseeded for each step, so a resumed run equals an unbroken one
-    bit by bit, for the same number of threads.
+    bit by bit, for the same number of threads. It runs on torch's default device, where `recipe` must be.
     """
     config, intervals = recipe.config, intervals or Intervals()
+    device = torch.get_default_device()
+    digits = digits.to(device)
     phases = recipe.phases()
     decay = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(recipe, multi_avg_fn=decay, use_buffers=True)
@@ -76,7 +78,7 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
                         config.batch_size, config.seed, drawn, step * phase.repeats + repeat
                     )
                     drawn += 1
-                    with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
+                    with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
                         losses = objective(recipe, phase, batch)
                     figures |= take_step(phase, losses, step)
             if config.ema:

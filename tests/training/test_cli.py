@@ -15,7 +15,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "training", *arguments],
         cwd=cwd,
-        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "COLUMNS": "120"},
+        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "COLUMNS": "120", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         timeout=120,
@@ -48,6 +48,7 @@ def test_paper_takes_the_paper_s_settings(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("train", "gan", "--data-dir", "nowhere"), "leave out --data-dir"),
+        (("train", "gan", "--device", "cuda"), "leave out --device cuda"),
         (("export", "nowhere"), "config.json is missing"),
     ],
 )
