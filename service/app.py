@@ -2,15 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from service.api import models, ops
+from service.api import decode, generate, interpolate, models, ops
 from service.api.openapi import document
 from service.engine.registry import Registry
 from service.engine.threads import available_threads
@@ -56,11 +54,8 @@ def create_app(
     app.state.metrics = metrics
     app.state.registry = None
     app.state.draining = False
-    for name in ("generate", "score"):
-        if find_spec(f"service.api.{name}"):
-            app.include_router(import_module(f"service.api.{name}").router)
-    app.include_router(models.router)
-    app.include_router(ops.router)
+    for part in (generate, decode, interpolate, models, ops):
+        app.include_router(part.router)
     install(app)
     # Added last is outermost: envelope, then CORS, then the catch-all, whose 500 needs the CORS headers too.
     app.add_middleware(CatchAll)

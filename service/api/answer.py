@@ -1,0 +1,71 @@
+"""Writes images into responses: JSON with base64 PNGs joined by hand, or one binary file."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from starlette.responses import Response
+
+from service.api.sampling import Images
+from service.engine.registry import Model
+from service.imaging import encode
+
+INLINE_PIXELS = 256 * 28 * 28
+MEDIA = {
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "npy": "application/octet-stream",
+    "zip": "application/zip",
+}
+
+
+def members(images: Images, scale: int, **columns: Sequence[Any] | None) -> bytes:
+    """One JSON object an image, separated by commas: its PNG, and of each given column its i-th value."""
+    given = {name: values for name, values in columns.items() if values is not None}
+    out = []
+    for i, image in enumerate(images):
+        extra = "".join(f', "{name}": {json.dumps(values[i])}' for name, values in given.items())
+        picture = base64.b64encode(encode.png(image, scale))
+        out.append(b'{"b64_json": "' + picture + b'"' + extra.encode() + b"}")
+    return b", ".join(out)
+
+
+def json_answer(
+    head: Mapping[str, Any], images: bytes, timings: Mapping[str, float] | None, headers: Mapping[str, str]
+) -> Response:
+    """head's members, then the `images` as `members` wrote them, then the timings."""
+    start = json.dumps(head)[:-1].encode()
+    end = b"" if timings is None else b', "timings": ' + json.dumps(timings).encode()
+    body = start + b', "images": [' + images + b"]" + end + b"}"
+    return Response(body, media_type="application/json", headers=dict(headers))
+
+
+def file_answer(content: bytes, kind: str, name: str, headers: Mapping[str, str]) -> Response:
+    """A picture shown in place; an archive or array offered for saving under `name`."""
+    disposition = "inline" if kind in ("png", "gif", "webp") else "attachment"
+    extra = {"Content-Disposition": f'{disposition}; filename="{name}.{kind}"'}
+    return Response(content, media_type=MEDIA[kind], headers=dict(headers) | extra)
+
+
+async def aside(work: Callable[[], bytes], pixels: int) -> bytes:
+    """The bytes that `work` encodes: on the loop when that is short, in a thread when it is not."""
+    return work() if pixels <= INLINE_PIXELS else await asyncio.to_thread(work)
+
+
+def stills(
+    images: Images, kind: Literal["png", "npy", "zip"], scale: int, columns: int | None, names: Sequence[str]
+) -> bytes:
+    """One file of all the images: a grid, an array, or an archive of PNGs under these file names."""
+    if kind == "png":
+        return encode.png(encode.grid(images, columns), scale)
+    if kind == "npy":
+        return encode.npy(images)
+    return encode.zip_of_pngs(images, names, scale)
+
+
+def headers_of(model: Model) -> dict[str, str]:
+    """What a binary answer says of its model."""
+    return {"X-Model": model.manifest.name, "X-Model-Version": str(model.manifest.version)}

@@ -1,0 +1,177 @@
+"""POST and GET /generate: images from a seed."""
+
+import hashlib
+import secrets
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import sampling, state
+from service.api.answer import aside, file_answer, headers_of, json_answer, members, stills
+from service.api.body import json_body
+from service.api.openapi import BareRoute, json_response, problems, query_parameters, request_body
+from service.engine.latent import draw, seeds_of, truncate
+from service.engine.registry import Model
+from service.errors import ServiceError, invalid
+from service.schemas import GenerateQuery, GenerateRequest, GenerateResponse
+
+router = APIRouter(tags=["images"], route_class=BareRoute)
+
+YEAR_S = 365 * 24 * 3600
+PICTURES: dict[str, Any] = {
+    "image/png": {},
+    "application/zip": {},
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: json_response(GenerateResponse, "The images, in the format that was asked for."),
+    **problems(
+        e404="No such model or version.",
+        e413="The body is too large.",
+        e422="A field is wrong; the answer names it and the fix.",
+        e503="The queue is full: try again after Retry-After seconds.",
+        e504="The deadline passed.",
+    ),
+}
+RESPONSES[200]["content"] |= PICTURES
+EXAMPLES = {
+    "Four digits": {"n": 4, "seed": 7},
+    "The digits that you ask for, as one picture": {
+        "labels": [2, 0, 2, 6],
+        "seed": 7,
+        "columns": 4,
+        "scale": 4,
+        "format": "png",
+    },
+    "Typical ones, with what the discriminator says": {
+        "n": 4,
+        "seed": 7,
+        "truncation": 0.7,
+        "return_scores": True,
+    },
+    "An unconditional model": {"model": "dcgan", "n": 16, "seed": 7, "format": "png"},
+}
+
+
+@router.post(
+    "/generate",
+    summary="Images from a seed",
+    responses=RESPONSES,
+    openapi_extra=request_body(GenerateRequest, EXAMPLES),
+)
+async def generate(request: Request) -> Response:
+    """Image i is drawn from seed + i alone: the same seed gives the same bytes, whatever n and whatever else
+    is running."""
+    asked = await json_body(request, GenerateRequest, state.settings(request).json_body_bytes)
+    model = state.registry(request).get(asked.model, asked.version)
+    return await _answer(request, model, asked, headers_of(model))
+
+
+@router.get(
+    "/generate",
+    summary="A picture from a seed, for <img src>",
+    responses={**RESPONSES, 304: {"description": "The picture that you have is the one (If-None-Match)."}},
+    openapi_extra={"parameters": query_parameters(GenerateQuery, {"seed": 7, "n": 16})},
+)
+async def generate_picture(request: Request) -> Response:
+    """The fields of POST in the query; lists as repeated fields or with commas, directions as name:amount.
+    With a seed the answer can be cached, for good when the version is given too."""
+    asked = _query(request)
+    model = state.registry(request).get(asked.model, asked.version)
+    headers = headers_of(model)
+    if asked.seed is None:
+        headers["Cache-Control"] = "no-store"
+        return await _answer(request, model, asked, headers)
+    headers |= _caching(model, asked)
+    if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return await _answer(request, model, asked, headers)
+
+
+async def _answer(
+    request: Request, model: Model, asked: GenerateRequest, headers: dict[str, str]
+) -> Response:
+    watch = sampling.Stopwatch()
+    manifest = model.manifest
+    n = asked.n or (len(asked.labels) if isinstance(asked.labels, list) else 1)
+    labels = sampling.given_labels(model, asked.labels, n)
+    sampling.check_scale(n, asked.scale)
+    if asked.return_scores and model.discriminator is None:
+        raise sampling.refuse("return_scores", f"{manifest.name} has no discriminator: leave it out")
+    sampling.check_room(request, n)
+    until = sampling.deadline(request)
+    seed = secrets.randbits(32) if asked.seed is None else asked.seed
+    seeds = seeds_of(seed, n)
+    z, drawn = draw(seeds, manifest.latent_dim, manifest.prior, manifest.conditional)
+    labels = drawn if labels is None else labels
+    if asked.truncation != 1:
+        z = truncate(z, asked.truncation)
+    z = sampling.moved(model, z, asked.directions)
+    watch.mark("draw")
+    images = await sampling.run(model, z, labels, until)
+    kind = asked.format
+    scores = (
+        await sampling.scores(model, images, labels, until)
+        if asked.return_scores and kind == "json"
+        else None
+    )
+    watch.mark("run")
+    digits = None if labels is None else labels.tolist()
+    headers = headers | {"X-Seed": str(seed)}
+    pixels = images.size * asked.scale**2
+    if kind != "json":
+        names = [
+            f"{i:03d}_seed_{s}" + (f"_label_{digits[i]}" if digits else "") + ".png"
+            for i, s in enumerate(seeds)
+        ]
+        content = await aside(lambda: stills(images, kind, asked.scale, asked.columns, names), pixels)
+        return file_answer(content, kind, f"{manifest.name}-{seed}", headers)
+    latents = z.tolist() if asked.return_latents else None
+    values = None if scores is None else scores.tolist()
+
+    written = await aside(
+        lambda: members(images, asked.scale, seed=seeds, label=digits, score=values, latent=latents), pixels
+    )
+    watch.mark("encode")
+    head = {"model": manifest.name, "version": manifest.version, "seed": seed}
+    cacheable = isinstance(asked, GenerateQuery)
+    return json_answer(head, written, None if cacheable else watch.marks, headers)
+
+
+def _query(request: Request) -> GenerateQuery:
+    """The query as strings, lists split at commas, directions split at colons, unknown fields refused."""
+    fields: dict[str, Any] = {}
+    for name in request.query_params:
+        values = request.query_params.getlist(name)
+        if name == "labels":
+            parts = [part for value in values for part in value.split(",")]
+            fields[name] = parts if len(parts) > 1 else parts[0]
+        elif name == "directions":
+            pairs = [part.partition(":") for value in values for part in value.split(",") if part]
+            fields[name] = {key: amount for key, _, amount in pairs}
+        elif len(values) > 1:
+            raise ServiceError(422, "invalid", f"query.{name}: give it once")
+        else:
+            fields[name] = values[0]
+    try:
+        return GenerateQuery.model_validate(fields, strict=False)
+    except ValidationError as error:
+        raise invalid(error, "query") from None
+
+
+def _caching(model: Model, asked: GenerateQuery) -> dict[str, str]:
+    """A strong ETag of the model's digest, the provider (whose bytes may differ) and the query."""
+    query = asked.model_dump_json(exclude={"model", "version"})
+    key = f"{model.digest} {model.provider} {query}".encode("utf-8", "surrogatepass")
+    fixed = asked.version is not None and asked.model is not None
+    policy = f"public, max-age={YEAR_S}, immutable" if fixed else "public, max-age=0, must-revalidate"
+    return {"ETag": f'"{hashlib.sha256(key).hexdigest()[:32]}"', "Cache-Control": policy}
+
+
+def _matches(header: str, etag: str) -> bool:
+    """If-None-Match's weak comparison (RFC 9110, 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return etag in tags or header.strip() == "*"

@@ -1,0 +1,117 @@
+"""What the generating endpoints share: from checked latent vectors and labels to images."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+
+from service.api import state
+from service.engine.latent import Floats, shift
+from service.engine.registry import Model
+from service.engine.session import Array
+from service.errors import ServiceError, invalid_fields
+from service.schemas import MAX_PIXELS
+
+Labels = NDArray[np.int64]
+Images = NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds between marks, by name."""
+
+    marks: dict[str, float] = field(default_factory=dict)
+    _last: float = field(default_factory=time.perf_counter)
+
+    def mark(self, name: str) -> None:
+        now = time.perf_counter()
+        self.marks[name] = round((now - self._last) * 1000, 3)
+        self._last = now
+
+
+def refuse(field_name: str, message: str) -> ServiceError:
+    """422 for one field of the body, in the shape of pydantic's own refusals."""
+    return invalid_fields([{"loc": [field_name], "msg": message, "type": "value_error"}], "body")
+
+
+def check_room(request: Request, images: int) -> None:
+    """503 now rather than after the latents of a request were drawn for nothing."""
+    pool = state.registry(request).pool
+    pool.admit(images)
+    pool.release(images)
+
+
+def check_scale(n: int, scale: int) -> None:
+    """422 where n images of 28 * scale pixels a side are more than an answer may hold."""
+    if n * (28 * scale) ** 2 > MAX_PIXELS:
+        raise refuse("scale", f"{n} images at scale {scale} exceed {MAX_PIXELS:,} pixels: lower n or scale")
+
+
+def given_labels(model: Model, labels: int | Sequence[int] | None, n: int) -> Labels | None:
+    """Labels int64 [n] from one digit or a list of n; None where none were given."""
+    if labels is None:
+        return None
+    if not model.manifest.conditional:
+        raise refuse(
+            "labels", f"{model.manifest.name} takes no labels: leave them out, or ask a conditional model"
+        )
+    if isinstance(labels, int):
+        return np.full(n, labels, np.int64)
+    if len(labels) != n:
+        raise refuse("labels", f"{len(labels)} labels for {n} images: give one digit, or a list of {n}")
+    return np.array(labels, np.int64)
+
+
+def given_latents(request: Request, model: Model, latents: Sequence[Sequence[float]], name: str) -> Floats:
+    """z float32 [n, latent_dim]; 422 for another width or a coordinate beyond the limit."""
+    width = model.manifest.latent_dim
+    limit = state.settings(request).latent_limit
+    for row in latents:
+        if len(row) != width:
+            raise refuse(
+                name, f"a latent vector of {model.manifest.name} has {width} numbers, this one {len(row)}"
+            )
+    z = np.array(latents, np.float64)
+    if np.abs(z).max() > limit:
+        raise refuse(name, f"a coordinate is beyond {limit:g}: latents come from N(0, 1) or [-1, 1]")
+    return z.astype(np.float32)
+
+
+def moved(model: Model, z: Floats, directions: Mapping[str, float]) -> Floats:
+    """z along the model's named directions; 422 for an unknown one or an amount out of its range."""
+    if not directions:
+        return z
+    known = {direction.name: direction for direction in model.manifest.directions}
+    moves = []
+    for name, amount in directions.items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise refuse("directions", f"{model.manifest.name} has no such direction; it has {names}")
+        low, high = known[name].range
+        if not low <= amount <= high:
+            raise refuse("directions", f"{name} goes from {low:g} to {high:g}")
+        moves.append((known[name].vector, amount))
+    return shift(z, moves)
+
+
+def deadline(request: Request) -> float:
+    """When this request must be answered, on the event loop's clock."""
+    return asyncio.get_running_loop().time() + state.settings(request).deadline_s
+
+
+async def run(model: Model, z: Floats, labels: Labels | None, until: float) -> Images:
+    """Images uint8 [n, 28, 28] of these latents."""
+    feeds: dict[str, Array] = {"z": z} if labels is None else {"z": z, "label": labels}
+    return await model.generator.submit(feeds, until)
+
+
+async def scores(model: Model, images: Images, labels: Labels | None, until: float) -> NDArray[np.float32]:
+    """The discriminator's score [n] of each image, given its label where the model is conditional."""
+    if model.discriminator is None:
+        raise refuse("return_scores", f"{model.manifest.name} has no discriminator: leave return_scores out")
+    feeds: dict[str, Array] = {"image": images} if labels is None else {"image": images, "label": labels}
+    return await model.discriminator.submit(feeds, until)

@@ -1,0 +1,150 @@
+"""Requests and responses of the native API, as they are validated and documented.
+
+Requests are strict (a string is no number, a boolean no integer) and closed (an unknown field is an error);
+no number may be NaN or infinite. Responses document what the handlers write: their bytes are joined by hand.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.manifest import NAME
+
+MAX_IMAGES = 256
+MAX_PIXELS = 2**24
+"""Most pixels of one answer: a scale is refused that would exceed it."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Label = Annotated[int, Field(ge=0, le=9)]
+Latent = Annotated[list[float], Field(min_length=1, max_length=4096)]
+Scale = Annotated[int, Field(ge=1, le=16)]
+Labels = Label | Annotated[list[Label], Field(min_length=1, max_length=MAX_IMAGES)]
+
+
+class Asked(BaseModel):
+    """What every request may name."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        populate_by_name=False,
+    )
+
+    model: Annotated[str, Field(pattern=NAME)] | None = None
+    """A name from /models; the default model if left out."""
+    version: Annotated[int, Field(ge=1)] | None = None
+    """The newest if left out."""
+    directions: Annotated[dict[str, float], Field(max_length=64)] = {}
+    """Moves along the model's named directions: {name: amount}, the amount within the direction's range."""
+    scale: Scale = 1
+    """Every pixel becomes a square of so many pixels."""
+
+
+class GenerateRequest(Asked):
+    """n images from a seed. Image i is image 0 of seed + i."""
+
+    n: Annotated[int, Field(ge=1, le=MAX_IMAGES)] | None = None
+    """How many images; as many as there are labels if left out, else 1."""
+    seed: Seed | None = None
+    """Random if left out; the answer says which it was."""
+    labels: Labels | None = None
+    """Conditional models only: one digit, or a list of n; drawn from the seeds if left out."""
+    truncation: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """z is multiplied by it: lower is more typical and less varied."""
+    columns: Annotated[int, Field(ge=1, le=MAX_IMAGES)] | None = None
+    """Of the png grid; near square if left out."""
+    format: Literal["json", "png", "npy", "zip"] = "json"
+    """json: base64 PNGs; png: one grid; npy: uint8 [n, 28, 28]; zip: a PNG each."""
+    return_latents: bool = False
+    """json only: with each image its z."""
+    return_scores: bool = False
+    """json only: with each image the discriminator's score."""
+
+
+class GenerateQuery(GenerateRequest):
+    """The same in a query, where a picture is what one wants."""
+
+    format: Literal["json", "png", "npy", "zip"] = "png"
+    """png: one grid; json: base64 PNGs; npy: uint8 [n, 28, 28]; zip: a PNG each."""
+
+
+class DecodeRequest(Asked):
+    """Images of given latent vectors."""
+
+    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_IMAGES)]
+    """One vector an image, as wide as the model's latent_dim."""
+    labels: Labels | None = None
+    """Conditional models only, and needed there: one digit for all, or one for each vector."""
+    columns: Annotated[int, Field(ge=1, le=MAX_IMAGES)] | None = None
+    """Of the png grid; near square if left out."""
+    format: Literal["json", "png", "npy", "zip"] = "json"
+    """json: base64 PNGs; png: one grid; npy: uint8 [n, 28, 28]; zip: a PNG each."""
+    return_scores: bool = False
+    """json only: with each image the discriminator's score."""
+
+
+class InterpolateRequest(Asked):
+    """A path through latent space."""
+
+    from_: Annotated[Seed | Latent, Field(alias="from")]
+    """Where it begins: a seed, or a latent vector."""
+    to: Seed | Latent
+    """Where it ends."""
+    steps: Annotated[int, Field(ge=2, le=128)] = 16
+    """Images from one to the other, both included."""
+    method: Literal["auto", "slerp", "lerp"] = "auto"
+    """slerp: along the sphere; lerp: the straight line; auto: slerp for a normal prior, lerp for a uniform
+    one or at most 2 dimensions."""
+    loop: bool = False
+    """Also the way back, so that the animation closes."""
+    labels: Label | Annotated[list[Label], Field(min_length=2, max_length=128)] | None = None
+    """Conditional models only: one digit, or one for each step; that of the seed `from` if left out."""
+    format: Literal["json", "png", "gif", "webp"] = "json"
+    """json: base64 PNGs; png: a strip; gif, webp: an animation that repeats."""
+    frame_ms: Annotated[int, Field(ge=20, le=10_000)] = 80
+    """Of an animation: milliseconds a frame."""
+
+
+class GeneratedImage(BaseModel):
+    b64_json: str
+    """base64 of a grey PNG."""
+    seed: int | None = None
+    """That alone gives this image again (/generate)."""
+    label: int | None = None
+    score: float | None = None
+    latent: list[float] | None = None
+
+
+class Timings(BaseModel):
+    """Milliseconds."""
+
+    draw: float
+    run: float
+    """Waiting for a batch included."""
+    encode: float
+
+
+class GenerateResponse(BaseModel):
+    model: str
+    version: int
+    seed: int
+    images: list[GeneratedImage]
+    timings: Timings | None = None
+    """POST only: what GET answers can be cached."""
+
+
+class DecodeResponse(BaseModel):
+    model: str
+    version: int
+    images: list[GeneratedImage]
+    timings: Timings
+
+
+class InterpolateResponse(BaseModel):
+    model: str
+    version: int
+    method: Literal["slerp", "lerp"]
+    images: list[GeneratedImage]
+    timings: Timings

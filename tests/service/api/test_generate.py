@@ -1,0 +1,200 @@
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from service.schemas import GenerateResponse
+from tests.service.api.pictures import of_json, of_npy, of_png, of_zip, refused, tiles
+from tests.service.bundles import LATENT
+
+pytestmark = pytest.mark.anyio
+
+SEED = 4_294_967_294  # Two below the end: seeds count on from 0.
+
+
+async def ask(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+    return await client.post("/generate", json=body)
+
+
+async def test_image_i_of_a_seed_is_image_0_of_that_seed_plus_i(client: httpx.AsyncClient) -> None:
+    together = of_json(await ask(client, n=5, seed=SEED))
+    for i in range(5):
+        alone = of_json(await ask(client, n=1, seed=(SEED + i) % 2**32))
+        assert np.array_equal(together[i], alone[0])
+    assert len({image.tobytes() for image in together}) == 5
+
+
+async def test_bytes_do_not_depend_on_n_or_on_who_else_is_served(client: httpx.AsyncClient) -> None:
+    alone = (await ask(client, n=3, seed=11, model="tiny")).json()["images"]
+    crowd = await asyncio.gather(
+        *(ask(client, n=1 + i % 40, seed=i, model="tiny") for i in range(30)),
+        ask(client, n=200, seed=11, model="tiny"),
+    )
+    assert crowd[-1].json()["images"][:3] == alone
+
+
+async def test_every_format_holds_the_same_pixels(client: httpx.AsyncClient) -> None:
+    body = {"n": 6, "seed": 3, "columns": 3}
+    expected = of_json(await ask(client, **body))
+    png = await ask(client, **body, format="png", scale=2)
+    assert png.headers["content-type"] == "image/png"
+    assert np.array_equal(tiles(png.content, 3, 2), expected)
+    npy = await ask(client, **body, format="npy")
+    assert np.array_equal(of_npy(npy.content), expected)
+    archive = await ask(client, **body, format="zip")
+    assert archive.headers["content-type"] == "application/zip"
+    named = of_zip(archive.content)
+    assert np.array_equal(np.stack(list(named.values())), expected)
+    labels = [image["label"] for image in (await ask(client, **body)).json()["images"]]
+    assert list(named) == [f"{i:03d}_seed_{3 + i}_label_{label}.png" for i, label in enumerate(labels)]
+    assert png.headers["x-seed"] == npy.headers["x-seed"] == archive.headers["x-seed"] == "3"
+
+
+async def test_the_json_answer_is_as_documented(client: httpx.AsyncClient) -> None:
+    answer = await ask(client, n=2, seed=9, return_latents=True, return_scores=True)
+    parsed = GenerateResponse.model_validate_json(answer.content)
+    assert (parsed.model, parsed.version, parsed.seed) == ("tiny_cond", 1, 9)
+    assert [image.seed for image in parsed.images] == [9, 10]
+    assert all(image.label is not None and image.score is not None for image in parsed.images)
+    assert all(image.latent is not None and len(image.latent) == LATENT for image in parsed.images)
+    assert parsed.timings is not None
+
+
+async def test_a_seed_is_chosen_and_told_where_none_is_given(client: httpx.AsyncClient) -> None:
+    one, two = (await ask(client)), (await ask(client))
+    assert one.json()["seed"] != two.json()["seed"]
+    assert np.array_equal(of_json(await ask(client, seed=one.json()["seed"])), of_json(one))
+
+
+async def test_labels_are_one_for_all_or_one_each_or_drawn(client: httpx.AsyncClient) -> None:
+    each = await ask(client, labels=[3, 1, 4], seed=2)
+    assert [image["label"] for image in each.json()["images"]] == [3, 1, 4]
+    same = await ask(client, n=3, labels=5, seed=2)
+    assert [image["label"] for image in same.json()["images"]] == [5, 5, 5]
+    drawn = await ask(client, n=40, seed=2)
+    labels = [image["label"] for image in drawn.json()["images"]]
+    assert len(set(labels)) > 5
+    again = await ask(client, labels=labels, seed=2)
+    assert np.array_equal(of_json(again), of_json(drawn)), "z does not depend on who chose the labels"
+
+
+async def test_truncation_draws_z_towards_the_centre(client: httpx.AsyncClient) -> None:
+    full = (await ask(client, seed=1, return_latents=True)).json()["images"][0]["latent"]
+    half = (await ask(client, seed=1, return_latents=True, truncation=0.5)).json()["images"][0]["latent"]
+    np.testing.assert_allclose(half, np.array(full) / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"n": 0}, "body.n"),
+        ({"n": 257}, "body.n"),
+        ({"n": "4"}, "body.n"),
+        ({"n": True}, "body.n"),
+        ({"seed": -1}, "body.seed"),
+        ({"seed": 2**32}, "body.seed"),
+        ({"labels": 10}, "body.labels"),
+        ({"n": 3, "labels": [1, 2]}, "2 labels for 3 images"),
+        ({"model": "tiny", "labels": 1}, "takes no labels"),
+        ({"truncation": 0}, "body.truncation"),
+        ({"truncation": 1.5}, "body.truncation"),
+        ({"directions": {"slant": 1.0}}, "no such direction"),
+        ({"n": 256, "scale": 16}, "lower n or scale"),
+        ({"format": "jpeg"}, "body.format"),
+        ({"sed": 1}, "body.sed"),
+        ({"model": "tiny_bare", "return_scores": True}, "no discriminator"),
+        ({"model": "../etc"}, "body.model"),
+    ],
+)
+async def test_a_wrong_field_is_named_with_the_fix(
+    client: httpx.AsyncClient, body: dict[str, Any], word: str
+) -> None:
+    refused(await ask(client, **body), 422, word)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400"])
+async def test_what_is_no_finite_number_is_refused(client: httpx.AsyncClient, number: str) -> None:
+    answer = await client.post("/generate", content=f'{{"truncation": {number}}}')
+    refused(answer, 422, "truncation")
+
+
+async def test_an_unknown_model_or_version_names_the_known(client: httpx.AsyncClient) -> None:
+    refused(await ask(client, model="began"), 404, "tiny_cond")
+    refused(await ask(client, model="tiny", version=9), 404, "1, 2")
+
+
+async def test_a_query_gives_the_picture_that_a_body_gives(client: httpx.AsyncClient) -> None:
+    picture = await client.get("/generate?n=4&seed=7&scale=3&labels=1,2&labels=3,4&truncation=0.8")
+    assert picture.headers["content-type"] == "image/png"
+    body = {"n": 4, "seed": 7, "scale": 3, "labels": [1, 2, 3, 4], "truncation": 0.8, "format": "png"}
+    assert picture.content == (await ask(client, **body)).content
+
+
+async def test_a_seeded_picture_can_be_cached_and_another_query_has_another_tag(
+    client: httpx.AsyncClient,
+) -> None:
+    first = await client.get("/generate?seed=7&model=tiny&version=2")
+    assert first.headers["cache-control"] == "public, max-age=31536000, immutable"
+    tag = first.headers["etag"]
+    again = await client.get(
+        "/generate?seed=7&model=tiny&version=2", headers={"If-None-Match": f'"x", W/{tag}'}
+    )
+    assert again.status_code == 304
+    assert again.content == b""
+    assert again.headers["etag"] == tag
+    for other in (
+        "seed=8&model=tiny&version=2",
+        "seed=7&model=tiny&version=1",
+        "seed=7&n=2&model=tiny&version=2",
+    ):
+        assert (await client.get(f"/generate?{other}")).headers["etag"] != tag
+    newest = await client.get("/generate?seed=7&model=tiny")
+    assert "must-revalidate" in newest.headers["cache-control"]
+    assert (await client.get("/generate?model=tiny")).headers["cache-control"] == "no-store"
+
+
+async def test_what_a_tag_stands_for_has_the_same_bytes_in_json_too(client: httpx.AsyncClient) -> None:
+    one, two = [await client.get("/generate?seed=7&format=json&n=2") for _ in range(2)]
+    assert one.headers["etag"] == two.headers["etag"]
+    assert one.content == two.content
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("n=0", "query.n"),
+        ("n=x", "query.n"),
+        ("seed=1&seed=2", "give it once"),
+        ("colour=red", "query.colour"),
+        ("labels=1,x", "query.labels"),
+        ("truncation=nan", "query.truncation"),
+        ("directions=slant", "query.directions"),
+    ],
+)
+async def test_a_wrong_query_is_named(client: httpx.AsyncClient, query: str, word: str) -> None:
+    refused(await client.get(f"/generate?{query}"), 422, word)
+
+
+async def test_a_full_queue_is_503_with_retry_after(client: httpx.AsyncClient, app: Any) -> None:
+    app.state.registry.pool.limit = 10
+    answer = await ask(client, n=11)
+    refused(answer, 503, "10 images")
+    assert answer.headers["retry-after"] == "1"
+    assert app.state.registry.pool.images == 0
+    assert (await ask(client, n=10)).status_code == 200
+
+
+def test_a_real_server_takes_plain_curl_and_keeps_the_promise_of_seeds(http: httpx.Client) -> None:
+    labels = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5]
+    body = json.dumps({"n": 16, "labels": labels, "seed": 7, "format": "png"})
+    # What `curl -d` says of its body.
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = http.post("/generate", content=body, headers=form)
+    assert answer.status_code == 200
+    assert of_png(answer.content).shape == (112, 112)
+    one = http.get("/generate?seed=10&labels=3")
+    assert np.array_equal(tiles(answer.content, 4)[3], of_png(one.content))
+    refused(http.post("/generate", json={"n": 1000}), 422, "body.n")

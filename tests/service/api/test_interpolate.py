@@ -1,0 +1,110 @@
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from service.schemas import InterpolateResponse
+from tests.service.api.pictures import frames, of_json, refused, tiles
+from tests.service.bundles import LATENT
+
+pytestmark = pytest.mark.anyio
+
+A, B = [1.0, 0.0, 2.0, -1.0], [0.0, 3.0, -1.0, 0.5]
+
+
+async def ask(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+    return await client.post("/interpolate", json=body)
+
+
+async def test_the_ends_are_the_images_of_their_seeds(client: httpx.AsyncClient) -> None:
+    walk = of_json(await ask(client, **{"from": 1, "to": 2}, steps=5, labels=7))
+    assert len(walk) == 5
+    for seed, end in ((1, walk[0]), (2, walk[-1])):
+        alone = of_json(await client.post("/generate", json={"seed": seed, "labels": 7}))
+        assert np.array_equal(end, alone[0])
+
+
+async def test_vectors_walk_too_and_the_way_is_told(client: httpx.AsyncClient) -> None:
+    answer = await ask(client, **{"from": A, "to": B}, steps=3, labels=7, method="lerp")
+    parsed = InterpolateResponse.model_validate_json(answer.content)
+    assert parsed.method == "lerp"
+    assert parsed.images[1].latent == pytest.approx([(a + b) / 2 for a, b in zip(A, B, strict=True)])
+
+
+async def test_auto_is_slerp_for_a_normal_prior_and_lerp_for_a_uniform_one(client: httpx.AsyncClient) -> None:
+    ends = {"from": 1, "to": 2}
+    assert (await ask(client, **ends, model="tiny")).json()["method"] == "slerp"
+    assert (await ask(client, **ends, model="tiny_critic")).json()["method"] == "lerp"
+
+
+async def test_slerp_keeps_to_the_sphere(client: httpx.AsyncClient) -> None:
+    images = (await ask(client, **{"from": A, "to": B}, steps=9, labels=1, method="slerp")).json()["images"]
+    norms = [float(np.linalg.norm(image["latent"])) for image in images]
+    expected = np.linspace(np.linalg.norm(A), np.linalg.norm(B), 9)
+    np.testing.assert_allclose(norms, expected, rtol=1e-5)
+
+
+async def test_a_loop_comes_back_without_repeating_its_ends(client: httpx.AsyncClient) -> None:
+    there = of_json(await ask(client, **{"from": 1, "to": 2}, steps=4, labels=7))
+    loop = of_json(await ask(client, **{"from": 1, "to": 2}, steps=4, labels=7, loop=True))
+    assert np.array_equal(loop, np.concatenate([there, there[2:0:-1]]))
+
+
+async def test_the_label_is_that_of_the_seed_where_none_is_given(client: httpx.AsyncClient) -> None:
+    label = (await client.post("/generate", json={"seed": 21})).json()["images"][0]["label"]
+    walk = (await ask(client, **{"from": 21, "to": 2}, steps=3)).json()["images"]
+    assert [image["label"] for image in walk] == [label] * 3
+
+
+async def test_labels_may_change_on_the_way(client: httpx.AsyncClient) -> None:
+    walk = (await ask(client, **{"from": 1, "to": 2}, steps=3, labels=[1, 2, 3], loop=True)).json()["images"]
+    assert [image["label"] for image in walk] == [1, 2, 3, 2]
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+async def test_an_animation_has_every_frame_pixel_for_pixel(client: httpx.AsyncClient, kind: str) -> None:
+    body = {"from": 1, "to": 2, "steps": 6, "labels": 7, "loop": True}
+    expected = of_json(await ask(client, **body))
+    film = await ask(client, **body, format=kind, scale=2)
+    assert film.headers["content-type"] == f"image/{kind}"
+    shown = frames(film.content)
+    assert len(shown) == 10
+    for frame, image in zip(shown, expected, strict=True):
+        assert np.array_equal(frame[::2, ::2], image)
+
+
+async def test_a_strip_is_one_row(client: httpx.AsyncClient) -> None:
+    body = {"from": 1, "to": 2, "steps": 5, "labels": 7}
+    strip = await ask(client, **body, format="png")
+    assert np.array_equal(tiles(strip.content, 5), of_json(await ask(client, **body)))
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"to": 1}, "body.from"),
+        ({"from": 1}, "body.to"),
+        ({"from": -1, "to": 1}, "body.from"),
+        ({"from": [0.0], "to": 1, "labels": 1}, f"has {LATENT} numbers, this one 1"),
+        ({"from": A, "to": [1e3, 0.0, 0.0, 0.0], "labels": 1}, "beyond 100"),
+        ({"from": A, "to": B}, "is conditional"),
+        ({"from": 1, "to": 2, "steps": 1}, "body.steps"),
+        ({"from": 1, "to": 2, "steps": 129}, "body.steps"),
+        ({"from": 1, "to": 2, "steps": 4, "labels": [1, 2]}, "2 labels for 4"),
+        ({"from": 1, "to": 2, "method": "cubic"}, "body.method"),
+        ({"from": 1, "to": 2, "model": "tiny", "labels": 3}, "takes no labels"),
+        ({"from": 1, "to": 2, "format": "mp4"}, "body.format"),
+        ({"from": 1, "to": 2, "steps": 128, "loop": True, "scale": 16}, "lower"),
+    ],
+)
+async def test_a_wrong_field_is_named_with_the_fix(
+    client: httpx.AsyncClient, body: dict[str, Any], word: str
+) -> None:
+    refused(await ask(client, **body), 422, word)
+
+
+def test_a_real_server_animates_and_refuses(http: httpx.Client) -> None:
+    body: dict[str, Any] = {"from": 1, "to": 2, "steps": 4, "labels": 7, "format": "gif"}
+    assert len(frames(http.post("/interpolate", json=body).content)) == 4
+    refused(http.post("/interpolate", json={**body, "steps": 1}), 422, "body.steps")
