@@ -1,0 +1,1 @@
+"""Pictures in and out: `decode` opens what strangers send, `encode` writes what the models draw."""
