@@ -13,7 +13,12 @@ from torch.nn.functional import softplus
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-log D(x) - log(1 - D(G(z))): Goodfellow et al. 2014, arXiv 1406.2661, equation 1, negated."""
-    return softplus(-real.float()).mean() + softplus(fake.float()).mean()
+    return softplus(-real.float()).mean() + called_fake(fake)
+
+
+def called_fake(logit: Tensor) -> Tensor:
+    """-log(1 - D(x)): the price of not calling x a fake."""
+    return softplus(logit.float()).mean()
 
 
 def minimax(fake: Tensor) -> Tensor:
@@ -42,8 +47,8 @@ def r1(image: Tensor, score: Tensor) -> Tensor:
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """f(G(z)) - f(x), which estimates minus the earth mover's distance: Arjovsky et al. 2017, arXiv 1701.07875,
-    equation 2, negated for the critic to minimise."""
+    """f(G(z)) - f(x), to be minimised by the critic: minus the earth mover's distance that it estimates
+    (Arjovsky et al. 2017, arXiv 1701.07875, equation 2)."""
     return fake.float().mean() - real.float().mean()
 
 
@@ -58,4 +63,5 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     share = torch.rand(len(real), *[1] * (real.ndim - 1))
     between = torch.lerp(real.detach(), fake.detach().to(real.dtype), share).requires_grad_()
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()
+    slope = (gradient.float().square().flatten(1).sum(1) + 1e-12).sqrt()
+    return (slope - 1).square().mean()

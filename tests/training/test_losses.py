@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -40,3 +41,21 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
     weight = torch.tensor([3.0, 4.0])
     image = torch.randn(6, 2, requires_grad=True)
     assert losses.r1(image, image @ weight).item() == pytest.approx(25.0)
+
+
+def test_wasserstein_is_the_difference_of_means_and_the_generator_climbs_the_critic() -> None:
+    real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.5, -0.5])
+    assert losses.wasserstein(real, fake).item() == pytest.approx(-2.0)
+    assert losses.critic_value(fake).item() == pytest.approx(0.0)
+    assert losses.critic_value(real).item() == pytest.approx(-2.0)
+
+
+def test_the_gradient_penalty_is_zero_for_slope_one_and_grows_with_the_slope() -> None:
+    real, fake = torch.randn(6, 1, 2, 2), torch.randn(6, 1, 2, 2)
+    weight = torch.ones(4) / 2  # of norm 1
+
+    def critic(slope: float) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda image: slope * (image.flatten(1) @ weight)
+
+    assert losses.gradient_penalty(critic(1.0), real, fake).item() == pytest.approx(0.0, abs=1e-6)
+    assert losses.gradient_penalty(critic(3.0), real, fake).item() == pytest.approx(4.0, rel=1e-4)
