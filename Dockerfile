@@ -33,7 +33,6 @@ LABEL org.opencontainers.image.title="mnist-gan-service" \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    ORT_DISABLE_TELEMETRY=1 \
     HOST=0.0.0.0 \
     PORT=8000
 WORKDIR /app

@@ -5,9 +5,6 @@ DEV := .venv-dev
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-# From 1.29 on, onnxruntime reports to its maker what it runs unless told not to before its import.
-export ORT_DISABLE_TELEMETRY := 1
-
 .PHONY: help serve train test check check-models openapi settings lock image
 .DELETE_ON_ERROR:
 

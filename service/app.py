@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from service import __version__
 from service.api import decode, generate, interpolate, models, ops
 from service.api.openapi import document
 from service.engine.registry import Registry
@@ -45,7 +45,7 @@ def create_app(
 
     app = App(
         title="MNIST generative models",
-        version=_version(),
+        version=__version__,
         summary="Handwritten digits from trained generative adversarial networks.",
         lifespan=lifespan,
         redoc_url=None,
@@ -82,10 +82,3 @@ def load_models(settings: Settings, metrics: Metrics) -> Registry:
         queue_images=settings.queue_images,
         observer=metrics.observer,
     )
-
-
-def _version() -> str:
-    try:
-        return version("mnist-gan-service")
-    except PackageNotFoundError:
-        return "0"
