@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from service import __version__
-from service.api import decode, generate, interpolate, models, ops
+from service.api import decode, generate, interpolate, models, ops, score
 from service.api.openapi import document
 from service.engine.registry import Registry
 from service.engine.threads import available_threads
@@ -54,7 +54,7 @@ def create_app(
     app.state.metrics = metrics
     app.state.registry = None
     app.state.draining = False
-    for part in (generate, decode, interpolate, models, ops):
+    for part in (generate, decode, interpolate, score, models, ops):
         app.include_router(part.router)
     install(app)
     # Added last is outermost: envelope, then CORS, then the catch-all, whose 500 needs the CORS headers too.

@@ -148,3 +148,55 @@ class InterpolateResponse(BaseModel):
     method: Literal["slerp", "lerp"]
     images: list[GeneratedImage]
     timings: Timings
+
+
+class ScoreOptions(BaseModel):
+    """What may be said of uploaded pictures, in the query, in the form or in the JSON body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    model: Annotated[str, Field(pattern=NAME)] | None = None
+    """A name from /models; the default model if left out."""
+    version: Annotated[int, Field(ge=1)] | None = None
+    """The newest if left out."""
+    label: Labels | None = None
+    """Conditional models only: the digit that the pictures are said to be, one for all or one each. Left out,
+    the score is over all ten digits and the answer names the likeliest."""
+    fit: bool | None = None
+    """Crop to the ink, fit to 20x20 and centre by mass, as MNIST's digits were. Left out: unless the picture
+    is 28x28 already."""
+    invert: bool | None = None
+    """Exchange dark and light. Left out: where a picture that is not 28x28 has dark ink on light paper."""
+
+
+class ScoreRequest(ScoreOptions):
+    """Pictures in JSON."""
+
+    images: Annotated[list[str], Field(min_length=1)]
+    """base64 of image files: PNG, JPEG, GIF, WebP or BMP."""
+
+
+class ImageScore(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    file: str | None
+    """The file's name, where it has one."""
+    logit: float
+    """The discriminator's score: log-odds of real against generated, or a critic's value."""
+    probability: float | None
+    """1 / (1 + exp(-logit)); null for a critic, whose values are no log-odds."""
+    threshold: float
+    """The score that best tells real digits from this model's own samples."""
+    label: int | None = None
+    """The digit that it was scored as."""
+    likeliest_label: int | None = None
+    """The digit with the highest score, where none was given to a conditional model."""
+    preprocessing: list[str]
+    """What was done to the picture, in order."""
+
+
+class ScoreResponse(BaseModel):
+    model: str
+    version: int
+    scores: list[ImageScore]
+    timings: dict[str, float]

@@ -1,0 +1,233 @@
+"""POST /score: what the discriminator says of uploaded pictures."""
+
+import asyncio
+import binascii
+from collections.abc import AsyncGenerator
+from typing import Any, NamedTuple
+
+import numpy as np
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import sampling, state
+from service.api.body import media_type, read_body
+from service.api.generate import RESPONSES
+from service.api.openapi import BareRoute, json_response, query_parameters, reference
+from service.api.sampling import Images, Labels
+from service.engine.registry import Model
+from service.errors import ServiceError, invalid
+from service.imaging.decode import Decoded, ImageLimits, decode, looks_small
+from service.manifest import CLASSES
+from service.schemas import ImageScore, ScoreOptions, ScoreRequest, ScoreResponse
+from service.settings import Settings
+
+router = APIRouter(tags=["images"], route_class=BareRoute)
+
+MAX_FIELDS = 16
+# A white square on black, 28x28: an example must fit into the page that shows it.
+EXAMPLE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAJElEQVR4XmMYaeA/EsDwOEwCRKDKMDAwgARhAFVmVB"
+    "IiOcwBAIwZj3G6g1ZlAAAAAElFTkSuQmCC"
+)
+UPLOAD = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["files"],
+            "properties": {
+                "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                "label": {"type": "integer", "minimum": 0, "maximum": 9},
+            },
+        }
+    },
+    "image/png": {"schema": {"type": "string", "format": "binary"}},
+    "application/json": {"schema": reference(ScoreRequest), "example": {"images": [EXAMPLE]}},
+}
+
+
+class Upload(NamedTuple):
+    """One file as it came."""
+
+    name: str | None
+    data: bytes
+
+
+@router.post(
+    "/score",
+    summary="Score pictures with the discriminator",
+    responses={**RESPONSES, 200: json_response(ScoreResponse, "A score for each picture, in order.")},
+    openapi_extra={
+        "requestBody": {"required": True, "content": UPLOAD},
+        "parameters": query_parameters(ScoreOptions),
+    },
+)
+async def score(request: Request) -> Response:
+    """Takes a form with `files`, one picture as the body, or JSON with base64. The score is relative to the
+    model's own generator: the log-odds that a picture is one of MNIST's digits rather than generated."""
+    watch = sampling.Stopwatch()
+    limits = state.settings(request)
+    uploads, options = await _uploads(request, limits)
+    model = state.registry(request).get(options.model, options.version)
+    if model.discriminator is None:
+        raise sampling.refuse("model", f"{model.manifest.name} has no discriminator: choose another model")
+    labels = _labels(model, options, len(uploads))
+    until = sampling.deadline(request)
+    decoded = [await _decoded(upload, i, options, limits) for i, upload in enumerate(uploads)]
+    watch.mark("decode")
+    images = np.stack([one.image for one in decoded])
+    values, likeliest = await _scores(model, images, labels, until)
+    watch.mark("run")
+    manifest = model.manifest
+    assert manifest.score is not None
+    threshold = manifest.score.threshold
+    if labels is not None and manifest.score.label_threshold is not None:
+        threshold = manifest.score.label_threshold
+    answer = ScoreResponse(
+        model=manifest.name,
+        version=manifest.version,
+        scores=[
+            ImageScore(
+                file=uploads[i].name,
+                logit=value,
+                probability=_sigmoid(value) if manifest.score.kind == "logit" else None,
+                threshold=threshold,
+                label=None if labels is None else int(labels[i]),
+                likeliest_label=None if likeliest is None else int(likeliest[i]),
+                preprocessing=decoded[i].steps,
+            )
+            for i, value in enumerate(values.tolist())
+        ],
+        timings=watch.marks,
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def _scores(
+    model: Model, images: Images, labels: Labels | None, until: float
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Labels | None]:
+    """Scores [n]; for a conditional model without labels, over all ten (the logsumexp of its joint logits)
+    with the label [n] whose score is highest."""
+    if labels is not None or not model.manifest.conditional:
+        return await sampling.scores(model, images, labels, until), None
+    n = len(images)
+    every = np.tile(np.arange(CLASSES, dtype=np.int64), n)
+    joint = await sampling.scores(model, images.repeat(CLASSES, 0), every, until)
+    table = joint.reshape(n, CLASSES)
+    return np.logaddexp.reduce(table, axis=1), table.argmax(1)
+
+
+async def _decoded(upload: Upload, index: int, options: ScoreOptions, limits: Settings) -> Decoded:
+    bounds = ImageLimits(limits.score_file_bytes, limits.score_pixels)
+    try:
+        if looks_small(upload.data):
+            return decode(upload.data, bounds, fit=options.fit, invert=options.invert)
+        return await asyncio.to_thread(decode, upload.data, bounds, fit=options.fit, invert=options.invert)
+    except ServiceError as error:
+        raise ServiceError(error.status, error.code, f"picture {index}: {error.detail}") from None
+
+
+async def _uploads(request: Request, limits: Settings) -> tuple[list[Upload], ScoreOptions]:
+    """The files and what is said of them, however they were sent."""
+    body = await read_body(request, limits.score_body_bytes)
+    kind = media_type(request.headers)
+    said: dict[str, Any] = {name: _single(request, name) for name in request.query_params}
+    if "label" in said and "," in said["label"]:
+        said["label"] = said["label"].split(",")
+    if kind == "multipart/form-data":
+        uploads, form = await _form(request, body, limits)
+        options = _options(_once(said, form), "form")
+    # `curl -d` and `--data-binary` call any body a form; only JSON begins with a brace, no image does.
+    elif kind == "application/json" or (not kind.startswith("image/") and body.lstrip()[:1] == b"{"):
+        try:
+            asked = ScoreRequest.model_validate_json(body)
+        except ValidationError as error:
+            raise invalid(error, "body") from None
+        uploads = [Upload(None, _unbase64(text, i)) for i, text in enumerate(asked.images)]
+        given = asked.model_dump(exclude={"images"}, exclude_unset=True)
+        options = _options(_once(said, given), "query")
+    else:
+        uploads, options = [Upload(None, body)], _options(said, "query")
+    if not uploads or not any(upload.data for upload in uploads):
+        raise ServiceError(422, "no-image", "send a picture: a form with `files`, an image body, or JSON")
+    if len(uploads) > limits.score_files:
+        raise _too_many(limits)
+    return uploads, options
+
+
+async def _form(request: Request, body: bytes, limits: Settings) -> tuple[list[Upload], dict[str, Any]]:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(request.headers, stream(), max_files=limits.score_files, max_fields=MAX_FIELDS)
+    parser.spool_max_size = limits.score_body_bytes  # The body is bounded: no file needs the disk.
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if "Too many files" in error.message:
+            raise _too_many(limits) from None
+        raise ServiceError(422, "form", f"the form cannot be read: {error.message[:200]}") from None
+    except (KeyError, ValueError, AssertionError):
+        raise ServiceError(422, "form", "the form cannot be read: it has no boundary") from None
+    try:
+        uploads: list[Upload] = []
+        fields: dict[str, Any] = {}
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                uploads.append(Upload(value.filename and value.filename[:255], await value.read()))
+            elif name in fields:
+                raise ServiceError(422, "invalid", "a field of the form is there twice: give it once")
+            else:
+                fields[name] = value.split(",") if name == "label" and "," in value else value
+        return uploads, fields
+    finally:
+        await form.close()
+
+
+def _options(said: dict[str, Any], where: str) -> ScoreOptions:
+    try:
+        return ScoreOptions.model_validate(said, strict=False)
+    except ValidationError as error:
+        raise invalid(error, where) from None
+
+
+def _once(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both; 422 for what is said twice."""
+    if twice := one.keys() & other.keys():
+        raise ServiceError(422, "invalid", f"{min(twice)}: say it in the query or in the body, not in both")
+    return one | other
+
+
+def _single(request: Request, name: str) -> str:
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        raise ServiceError(422, "invalid", f"query.{name[:100]}: give it once")
+    return values[0]
+
+
+def _labels(model: Model, options: ScoreOptions, n: int) -> Labels | None:
+    if options.label is not None and not model.manifest.conditional:
+        raise sampling.refuse("label", f"{model.manifest.name} takes no label: leave it out")
+    if isinstance(options.label, list) and len(options.label) != n:
+        raise sampling.refuse("label", f"{len(options.label)} labels for {n} pictures: give one, or one each")
+    return sampling.given_labels(model, options.label, n)
+
+
+def _unbase64(text: str, index: int) -> bytes:
+    # Browsers' readAsDataURL puts a header before the data.
+    data = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return binascii.a2b_base64(data.encode("ascii"), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise ServiceError(422, "base64", f"body.images.{index}: is not base64") from None
+
+
+def _sigmoid(logit: float) -> float:
+    return float(1 / (1 + np.exp(-np.float64(logit)))) if logit > -700 else 0.0
+
+
+def _too_many(limits: Settings) -> ServiceError:
+    return ServiceError(413, "too-many-files", f"more than {limits.score_files} pictures: send them in parts")
