@@ -78,7 +78,7 @@ def decode(
         raise
     except UnidentifiedImageError:
         raise ServiceError(422, "not-an-image", f"this is no image: send {_READABLE}") from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels(limits) from None
     except Exception as error:
         # Pillow promises no set of exceptions: a broken file has raised OSError, SyntaxError, ValueError,
