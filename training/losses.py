@@ -65,3 +65,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     slope = (gradient.float().square().flatten(1).sum(1) + 1e-12).sqrt()
     return (slope - 1).square().mean()
+
+
+def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
+    """|E f(x) - E f(G(z))|^2: Salimans et al. 2016, arXiv 1606.03498, section 3.1."""
+    return (real.float().mean(0) - fake.float().mean(0)).square().sum()

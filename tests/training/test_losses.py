@@ -59,3 +59,9 @@ def test_the_gradient_penalty_is_zero_for_slope_one_and_grows_with_the_slope() -
 
     assert losses.gradient_penalty(critic(1.0), real, fake).item() == pytest.approx(0.0, abs=1e-6)
     assert losses.gradient_penalty(critic(3.0), real, fake).item() == pytest.approx(4.0, rel=1e-4)
+
+
+def test_feature_matching_compares_means_alone() -> None:
+    real, fake = torch.randn(8, 3), torch.randn(8, 3)
+    assert losses.feature_matching(real, real.flip(0)).item() == pytest.approx(0.0, abs=1e-9)
+    assert losses.feature_matching(real, fake - fake.mean(0) + real.mean(0) + 2).item() == pytest.approx(12.0)
