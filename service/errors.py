@@ -3,14 +3,18 @@
 Pure: no web framework here, so that the engine can raise it too.
 """
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 PROBLEM_JSON = "application/problem+json"
+
+# A body may hold a hundred thousand unknown fields; the search for the nearest name is not free.
+_SUGGESTIONS = 3
 
 
 class ServiceError(Exception):
@@ -37,12 +41,28 @@ class ServiceError(Exception):
         self.errors = errors
 
 
-def invalid(error: ValidationError, where: str) -> ServiceError:
+def invalid(error: ValidationError, where: str, known: Iterable[str] = ()) -> ServiceError:
     """What pydantic refused, as a 422; `where` is "body" or "query" and heads every `loc`.
 
-    The refused value itself is not repeated: it may be a megabyte long, or no JSON (NaN).
+    The refused value itself is not repeated: it may be a megabyte long, or no JSON (NaN). An unknown field is
+    told the nearest of the `known` ones.
     """
-    return invalid_fields(error.errors(include_url=False, include_input=False, include_context=False), where)
+    fields = error.errors(include_url=False, include_input=False, include_context=False)
+    names = list(known)
+    for field in fields[:_SUGGESTIONS]:
+        if names and field["type"] == "extra_forbidden" and len(field["loc"]) == 1:
+            near = difflib.get_close_matches(str(field["loc"][0])[:32], names, 1)
+            field["msg"] = (
+                f"there is no such field; did you mean {near[0]}?"
+                if near
+                else (f"there is no such field, but {', '.join(names)}")
+            )
+    return invalid_fields(fields, where)
+
+
+def fields_of(model: type[BaseModel]) -> list[str]:
+    """The names of a model's fields, as callers write them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def invalid_fields(fields: Sequence[Mapping[str, Any]], where: str | None = None) -> ServiceError:

@@ -6,7 +6,7 @@ no number may be NaN or infinite. Responses document what the handlers write: th
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from service.manifest import NAME
 
@@ -18,7 +18,20 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Label = Annotated[int, Field(ge=0, le=9)]
 Latent = Annotated[list[float], Field(min_length=1, max_length=4096)]
 Scale = Annotated[int, Field(ge=1, le=16)]
-Labels = Label | Annotated[list[Label], Field(min_length=1, max_length=MAX_IMAGES)]
+Labels = Annotated[
+    list[Label],
+    Field(min_length=1, max_length=MAX_IMAGES),
+    # One for all and a list of one are the same thing. Not a union: it would name a wrong digit twice.
+    BeforeValidator(lambda value: [value] if isinstance(value, int | str) else value, Label | list[Label]),
+]
+End = Annotated[
+    Annotated[Seed, Tag("seed")] | Annotated[Latent, Tag("vector")],
+    Discriminator(lambda value: "vector" if isinstance(value, list) else "seed"),
+]
+Switch = Annotated[
+    bool | None,
+    BeforeValidator(lambda value: None if value == "auto" else value, bool | Literal["auto"] | None),
+]
 
 
 class Asked(BaseModel):
@@ -88,9 +101,9 @@ class DecodeRequest(Asked):
 class InterpolateRequest(Asked):
     """A path through latent space."""
 
-    from_: Annotated[Seed | Latent, Field(alias="from")]
+    from_: Annotated[End, Field(alias="from")]
     """Where it begins: a seed, or a latent vector."""
-    to: Seed | Latent
+    to: End
     """Where it ends."""
     steps: Annotated[int, Field(ge=2, le=128)] = 16
     """Images from one to the other, both included."""
@@ -99,7 +112,7 @@ class InterpolateRequest(Asked):
     one or at most 2 dimensions."""
     loop: bool = False
     """Also the way back, so that the animation closes."""
-    labels: Label | Annotated[list[Label], Field(min_length=2, max_length=128)] | None = None
+    labels: Labels | None = None
     """Conditional models only: one digit, or one for each step; that of the seed `from` if left out."""
     format: Literal["json", "png", "gif", "webp"] = "json"
     """json: base64 PNGs; png: a strip; gif, webp: an animation that repeats."""
@@ -162,11 +175,11 @@ class ScoreOptions(BaseModel):
     label: Labels | None = None
     """Conditional models only: the digit that the pictures are said to be, one for all or one each. Left out,
     the score is over all ten digits and the answer names the likeliest."""
-    fit: bool | None = None
-    """Crop to the ink, fit to 20x20 and centre by mass, as MNIST's digits were. Left out: unless the picture
-    is 28x28 already."""
-    invert: bool | None = None
-    """Exchange dark and light. Left out: where a picture that is not 28x28 has dark ink on light paper."""
+    fit: Switch = None
+    """Crop to the ink, fit to 20x20 and centre by mass, as MNIST's digits were. auto or left out: unless the
+    picture is 28x28 already."""
+    invert: Switch = None
+    """Exchange dark and light. auto or left out: where the ink is dark and the picture is not 28x28."""
 
 
 class ScoreRequest(ScoreOptions):

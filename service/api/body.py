@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import ServiceError, invalid
+from service.errors import ServiceError, fields_of, invalid
 
 Validated = TypeVar("Validated", bound=BaseModel)
 
@@ -49,7 +49,7 @@ async def json_body(request: Request, model: type[Validated], limit: int) -> Val
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        raise invalid(error, "body") from None
+        raise invalid(error, "body", fields_of(model)) from None
 
 
 def media_type(headers: Mapping[str, str]) -> str:

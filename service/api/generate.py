@@ -15,7 +15,7 @@ from service.api.body import json_body
 from service.api.openapi import BareRoute, json_response, problems, query_parameters, request_body
 from service.engine.latent import draw, seeds_of, truncate
 from service.engine.registry import Model
-from service.errors import ServiceError, invalid
+from service.errors import ServiceError, fields_of, invalid
 from service.schemas import GenerateQuery, GenerateRequest, GenerateResponse
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
@@ -96,9 +96,12 @@ async def _answer(
 ) -> Response:
     watch = sampling.Stopwatch()
     manifest = model.manifest
-    n = asked.n or (len(asked.labels) if isinstance(asked.labels, list) else 1)
+    n = asked.n or len(asked.labels or [0])
     labels = sampling.given_labels(model, asked.labels, n)
     sampling.check_scale(n, asked.scale)
+    for extra in ("return_latents", "return_scores"):
+        if getattr(asked, extra) and asked.format != "json":
+            raise sampling.refuse(extra, f"only format json can hold them, not {asked.format}: leave it out")
     if asked.return_scores and model.discriminator is None:
         raise sampling.refuse("return_scores", f"{manifest.name} has no discriminator: leave it out")
     sampling.check_room(request, n)
@@ -159,7 +162,7 @@ def _query(request: Request) -> GenerateQuery:
     try:
         return GenerateQuery.model_validate(fields, strict=False)
     except ValidationError as error:
-        raise invalid(error, "query") from None
+        raise invalid(error, "query", fields_of(GenerateQuery)) from None
 
 
 def _caching(model: Model, asked: GenerateQuery) -> dict[str, str]:

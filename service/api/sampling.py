@@ -51,16 +51,16 @@ def check_scale(n: int, scale: int) -> None:
         raise refuse("scale", f"{n} images at scale {scale} exceed {MAX_PIXELS:,} pixels: lower n or scale")
 
 
-def given_labels(model: Model, labels: int | Sequence[int] | None, n: int) -> Labels | None:
-    """Labels int64 [n] from one digit or a list of n; None where none were given."""
+def given_labels(model: Model, labels: Sequence[int] | None, n: int) -> Labels | None:
+    """Labels int64 [n] from one digit for all or one each; None where none were given."""
     if labels is None:
         return None
     if not model.manifest.conditional:
         raise refuse(
             "labels", f"{model.manifest.name} takes no labels: leave them out, or ask a conditional model"
         )
-    if isinstance(labels, int):
-        return np.full(n, labels, np.int64)
+    if len(labels) == 1:
+        return np.full(n, labels[0], np.int64)
     if len(labels) != n:
         raise refuse("labels", f"{len(labels)} labels for {n} images: give one digit, or a list of {n}")
     return np.array(labels, np.int64)

@@ -2,24 +2,23 @@
 
 import asyncio
 import binascii
-from collections.abc import AsyncGenerator
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from fastapi import APIRouter
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import sampling, state
 from service.api.body import media_type, read_body
+from service.api.form import read_form, too_many_files
 from service.api.generate import RESPONSES
 from service.api.openapi import BareRoute, json_response, query_parameters, reference
 from service.api.sampling import Images, Labels
 from service.engine.registry import Model
-from service.errors import ServiceError, invalid
+from service.errors import ServiceError, fields_of, invalid
 from service.imaging.decode import Decoded, ImageLimits, decode, looks_small
 from service.manifest import CLASSES
 from service.schemas import ImageScore, ScoreOptions, ScoreRequest, ScoreResponse
@@ -27,7 +26,8 @@ from service.settings import Settings
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
 
-MAX_FIELDS = 16
+INLINE_FILES = 4
+"""So many small pictures are decoded on the event loop: a thread would cost more than it gives."""
 # A white square on black, 28x28: an example must fit into the page that shows it.
 EXAMPLE = (
     "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAJElEQVR4XmMYaeA/EsDwOEwCRKDKMDAwgARhAFVmVB"
@@ -75,8 +75,10 @@ async def score(request: Request) -> Response:
     if model.discriminator is None:
         raise sampling.refuse("model", f"{model.manifest.name} has no discriminator: choose another model")
     labels = _labels(model, options, len(uploads))
+    rows = CLASSES if model.manifest.conditional and labels is None else 1
+    sampling.check_room(request, rows * len(uploads))
     until = sampling.deadline(request)
-    decoded = [await _decoded(upload, i, options, limits) for i, upload in enumerate(uploads)]
+    decoded = await _decoded(uploads, options, limits, until)
     watch.mark("decode")
     images = np.stack([one.image for one in decoded])
     values, likeliest = await _scores(model, images, labels, until)
@@ -120,85 +122,85 @@ async def _scores(
     return np.logaddexp.reduce(table, axis=1), table.argmax(1)
 
 
-async def _decoded(upload: Upload, index: int, options: ScoreOptions, limits: Settings) -> Decoded:
+async def _decoded(
+    uploads: list[Upload], options: ScoreOptions, limits: Settings, until: float
+) -> list[Decoded]:
+    """All of them, on the loop where that is short, else in a thread, which gives up at the deadline: a few
+    kilobytes may hold four megapixels, sixty-four times."""
     bounds = ImageLimits(limits.score_file_bytes, limits.score_pixels)
-    try:
-        if looks_small(upload.data):
-            return decode(upload.data, bounds, fit=options.fit, invert=options.invert)
-        return await asyncio.to_thread(decode, upload.data, bounds, fit=options.fit, invert=options.invert)
-    except ServiceError as error:
-        raise ServiceError(error.status, error.code, f"picture {index}: {error.detail}") from None
+    now = asyncio.get_running_loop().time
+
+    def work() -> list[Decoded]:
+        out = []
+        for i, upload in enumerate(uploads):
+            if now() > until:
+                raise ServiceError(504, "deadline", f"the deadline passed at picture {i}: send fewer")
+            try:
+                out.append(decode(upload.data, bounds, fit=options.fit, invert=options.invert))
+            except ServiceError as error:
+                raise ServiceError(error.status, error.code, f"picture {i}: {error.detail}") from None
+        return out
+
+    if len(uploads) <= INLINE_FILES and all(looks_small(upload.data) for upload in uploads):
+        return work()
+    return await asyncio.to_thread(work)
 
 
 async def _uploads(request: Request, limits: Settings) -> tuple[list[Upload], ScoreOptions]:
     """The files and what is said of them, however they were sent."""
+    said: dict[str, Any] = {name: _single(request, name) for name in request.query_params}
+    options = _options(said, "query")
     body = await read_body(request, limits.score_body_bytes)
     kind = media_type(request.headers)
-    said: dict[str, Any] = {name: _single(request, name) for name in request.query_params}
-    if "label" in said and "," in said["label"]:
-        said["label"] = said["label"].split(",")
     if kind == "multipart/form-data":
-        uploads, form = await _form(request, body, limits)
-        options = _options(_once(said, form), "form")
+        uploads, fields = _form(request, body, limits)
+        options = _merged(options, _options(fields, "form"))
     # `curl -d` and `--data-binary` call any body a form; only JSON begins with a brace, no image does.
     elif kind == "application/json" or (not kind.startswith("image/") and body.lstrip()[:1] == b"{"):
         try:
             asked = ScoreRequest.model_validate_json(body)
         except ValidationError as error:
-            raise invalid(error, "body") from None
+            raise invalid(error, "body", fields_of(ScoreRequest)) from None
         uploads = [Upload(None, _unbase64(text, i)) for i, text in enumerate(asked.images)]
-        given = asked.model_dump(exclude={"images"}, exclude_unset=True)
-        options = _options(_once(said, given), "query")
+        options = _merged(options, asked)
     else:
-        uploads, options = [Upload(None, body)], _options(said, "query")
-    if not uploads or not any(upload.data for upload in uploads):
+        uploads = [Upload(None, body)]
+    if not any(upload.data for upload in uploads):
         raise ServiceError(422, "no-image", "send a picture: a form with `files`, an image body, or JSON")
     if len(uploads) > limits.score_files:
-        raise _too_many(limits)
+        raise too_many_files(limits.score_files)
     return uploads, options
 
 
-async def _form(request: Request, body: bytes, limits: Settings) -> tuple[list[Upload], dict[str, Any]]:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    parser = MultiPartParser(request.headers, stream(), max_files=limits.score_files, max_fields=MAX_FIELDS)
-    parser.spool_max_size = limits.score_body_bytes  # The body is bounded: no file needs the disk.
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        if "Too many files" in error.message:
-            raise _too_many(limits) from None
-        raise ServiceError(422, "form", f"the form cannot be read: {error.message[:200]}") from None
-    except (KeyError, ValueError, AssertionError):
-        raise ServiceError(422, "form", "the form cannot be read: it has no boundary") from None
-    try:
-        uploads: list[Upload] = []
-        fields: dict[str, Any] = {}
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                uploads.append(Upload(value.filename and value.filename[:255], await value.read()))
-            elif name in fields:
-                raise ServiceError(422, "invalid", "a field of the form is there twice: give it once")
-            else:
-                fields[name] = value.split(",") if name == "label" and "," in value else value
-        return uploads, fields
-    finally:
-        await form.close()
+def _form(request: Request, body: bytes, limits: Settings) -> tuple[list[Upload], dict[str, str]]:
+    uploads: list[Upload] = []
+    fields: dict[str, str] = {}
+    for part in read_form(body, request.headers.get("content-type", ""), limits.score_files):
+        if part.filename is not None:
+            uploads.append(Upload(part.filename, part.data))
+        elif part.name in fields:
+            raise ServiceError(422, "invalid", f"form.{part.name[:100]}: give it once")
+        else:
+            fields[part.name] = part.data.decode("utf-8", "replace")
+    return uploads, fields
 
 
-def _options(said: dict[str, Any], where: str) -> ScoreOptions:
+def _options(said: Mapping[str, str], where: str) -> ScoreOptions:
+    """From strings; labels may be several with commas."""
+    fields: dict[str, Any] = dict(said)
+    if "label" in said:
+        fields["label"] = said["label"].split(",")
     try:
-        return ScoreOptions.model_validate(said, strict=False)
+        return ScoreOptions.model_validate(fields, strict=False)
     except ValidationError as error:
-        raise invalid(error, where) from None
+        raise invalid(error, where, fields_of(ScoreOptions)) from None
 
 
-def _once(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Both; 422 for what is said twice."""
-    if twice := one.keys() & other.keys():
+def _merged(one: ScoreOptions, other: ScoreOptions) -> ScoreOptions:
+    """What both say; 422 for what is said twice."""
+    if twice := one.model_fields_set & other.model_fields_set:
         raise ServiceError(422, "invalid", f"{min(twice)}: say it in the query or in the body, not in both")
-    return one | other
+    return other.model_copy(update={name: getattr(one, name) for name in one.model_fields_set})
 
 
 def _single(request: Request, name: str) -> str:
@@ -209,11 +211,14 @@ def _single(request: Request, name: str) -> str:
 
 
 def _labels(model: Model, options: ScoreOptions, n: int) -> Labels | None:
-    if options.label is not None and not model.manifest.conditional:
+    given = options.label
+    if given is None:
+        return None
+    if not model.manifest.conditional:
         raise sampling.refuse("label", f"{model.manifest.name} takes no label: leave it out")
-    if isinstance(options.label, list) and len(options.label) != n:
-        raise sampling.refuse("label", f"{len(options.label)} labels for {n} pictures: give one, or one each")
-    return sampling.given_labels(model, options.label, n)
+    if len(given) not in (1, n):
+        raise sampling.refuse("label", f"{len(given)} labels for {n} pictures: give one, or one each")
+    return sampling.given_labels(model, given, n)
 
 
 def _unbase64(text: str, index: int) -> bytes:
@@ -227,7 +232,3 @@ def _unbase64(text: str, index: int) -> bytes:
 
 def _sigmoid(logit: float) -> float:
     return float(1 / (1 + np.exp(-np.float64(logit)))) if logit > -700 else 0.0
-
-
-def _too_many(limits: Settings) -> ServiceError:
-    return ServiceError(413, "too-many-files", f"more than {limits.score_files} pictures: send them in parts")

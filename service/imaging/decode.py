@@ -99,7 +99,7 @@ def looks_small(data: bytes) -> bool:
     """Whether decoding takes less time than a thread would cost: a PNG that says so, like a 28x28 one."""
     is_png = len(data) < 16_384 and data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    return is_png and 0 < width <= 256 and 0 < height <= 256
+    return is_png and 0 < width <= 64 and 0 < height <= 64
 
 
 def _grey(

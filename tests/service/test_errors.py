@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from service.errors import ServiceError, invalid, problem
+from service.errors import ServiceError, fields_of, invalid, problem
 
 
 class Body(BaseModel):
@@ -68,3 +68,16 @@ def test_any_text_gives_ascii_json(text: str, status: int) -> None:
     error = ServiceError(status, "code", text, errors=[{"loc": ["body", text], "msg": text, "type": "t"}])
     rendered: dict[str, Any] = json.loads(problem(error).decode("ascii"))
     assert rendered["detail"] == text
+
+
+def test_an_unknown_field_is_told_the_nearest_or_all() -> None:
+    assert fields_of(Body) == ["n", "names"]
+    with pytest.raises(ValidationError) as caught:
+        Body.model_validate_json('{"n": 1, "nams": [], "zzz": 1}')
+    errors = invalid(caught.value, "body", fields_of(Body)).errors
+    assert errors is not None
+    assert [error["msg"] for error in errors] == [
+        "there is no such field; did you mean names?",
+        "there is no such field, but n, names",
+    ]
+    assert errors[0]["loc"] == ["body", "nams"]

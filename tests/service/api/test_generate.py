@@ -81,6 +81,13 @@ async def test_labels_are_one_for_all_or_one_each_or_drawn(client: httpx.AsyncCl
     assert np.array_equal(of_json(again), of_json(drawn)), "z does not depend on who chose the labels"
 
 
+async def test_a_list_of_one_label_is_for_all(client: httpx.AsyncClient) -> None:
+    one = await ask(client, n=3, seed=7, labels=[4])
+    np.testing.assert_array_equal(of_json(one), of_json(await ask(client, n=3, seed=7, labels=4)))
+    assert [image["label"] for image in one.json()["images"]] == [4, 4, 4]
+    assert len(of_json(await ask(client, labels=[4]))) == 1
+
+
 async def test_truncation_draws_z_towards_the_centre(client: httpx.AsyncClient) -> None:
     full = (await ask(client, seed=1, return_latents=True)).json()["images"][0]["latent"]
     half = (await ask(client, seed=1, return_latents=True, truncation=0.5)).json()["images"][0]["latent"]
@@ -96,7 +103,10 @@ async def test_truncation_draws_z_towards_the_centre(client: httpx.AsyncClient) 
         ({"n": True}, "body.n"),
         ({"seed": -1}, "body.seed"),
         ({"seed": 2**32}, "body.seed"),
-        ({"labels": 10}, "body.labels"),
+        ({"labels": 10}, "body.labels.0: Input should be less than or equal to 9"),
+        ({"labels": []}, "body.labels"),
+        ({"labels": "7"}, "body.labels"),
+        ({"labels": True}, "body.labels"),
         ({"n": 3, "labels": [1, 2]}, "2 labels for 3 images"),
         ({"model": "tiny", "labels": 1}, "takes no labels"),
         ({"truncation": 0}, "body.truncation"),
@@ -104,7 +114,9 @@ async def test_truncation_draws_z_towards_the_centre(client: httpx.AsyncClient) 
         ({"directions": {"slant": 1.0}}, "no such direction"),
         ({"n": 256, "scale": 16}, "lower n or scale"),
         ({"format": "jpeg"}, "body.format"),
-        ({"sed": 1}, "body.sed"),
+        ({"sed": 1}, "body.sed: there is no such field; did you mean seed?"),
+        ({"return_scores": True, "format": "npy"}, "only format json"),
+        ({"return_latents": True, "format": "png"}, "only format json"),
         ({"model": "tiny_bare", "return_scores": True}, "no discriminator"),
         ({"model": "../etc"}, "body.model"),
     ],
@@ -172,6 +184,8 @@ async def test_what_a_tag_stands_for_has_the_same_bytes_in_json_too(client: http
         ("labels=1,x", "query.labels"),
         ("truncation=nan", "query.truncation"),
         ("directions=slant", "query.directions"),
+        ("lables=1", "did you mean labels?"),
+        ("return_scores=true", "only format json"),
     ],
 )
 async def test_a_wrong_query_is_named(client: httpx.AsyncClient, query: str, word: str) -> None:

@@ -6,10 +6,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.app import create_app
 from service.schemas import ScoreResponse
+from service.settings import Settings
 from tests.service.api.pictures import of_json, refused
 
 pytestmark = pytest.mark.anyio
@@ -199,7 +202,8 @@ async def test_too_many_files_are_refused(client: httpx.AsyncClient) -> None:
         ("?model=tiny_bare", 422, "no discriminator"),
         ("?model=began", 404, "no such model"),
         ("?colour=red", 422, "colour"),
-        ("?invert=perhaps", 422, "invert"),
+        ("?invert=perhaps", 422, "query.invert"),
+        ("?lable=1", 422, "did you mean label?"),
         ("?label=1&label=2", 422, "give it once"),
     ],
 )
@@ -236,6 +240,37 @@ async def test_wrong_json_is_named(client: httpx.AsyncClient, body: dict[str, An
 async def test_a_broken_form_is_refused(client: httpx.AsyncClient, content: bytes, kind: str) -> None:
     answer = await client.post("/score", content=content, headers={"Content-Type": kind})
     refused(answer, 422, "")
+
+
+async def test_auto_is_the_same_as_saying_nothing(client: httpx.AsyncClient) -> None:
+    drawing = encoded(np.kron(255 - digit(), np.ones((4, 4), np.uint8)))
+    plain, said = await raw(client, drawing), await raw(client, drawing, "?fit=auto&invert=auto")
+    assert scores(plain) == scores(said)
+    body = {"images": [base64.b64encode(drawing).decode()], "fit": "auto", "invert": "auto"}
+    assert scores(await client.post("/score", json=body))[0]["logit"] == scores(plain)[0]["logit"]
+
+
+async def test_decoding_ends_at_the_deadline(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"deadline_s": 1e-6}))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+    ):
+        files = [("files", (f"{i}.png", encoded(digit()))) for i in range(9)]
+        refused(await client.post("/score", files=files), 504, "picture 0")
+
+
+async def test_a_full_queue_is_told_before_anything_is_decoded(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    app.state.registry.pool.images = app.state.registry.pool.limit - 9
+    try:
+        answer = await raw(client, b"not even an image")
+        assert "retry-after" in answer.headers
+        refused(answer, 503, "try again")
+    finally:
+        app.state.registry.pool.images = 0
 
 
 async def test_an_option_is_said_once(client: httpx.AsyncClient) -> None:
