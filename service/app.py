@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
 from starlette.middleware.cors import CORSMiddleware
 
 from service import __version__
@@ -49,6 +50,8 @@ def create_app(
         summary="Handwritten digits from trained generative adversarial networks.",
         lifespan=lifespan,
         redoc_url=None,
+        docs_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.settings = settings
     app.state.metrics = metrics
@@ -56,6 +59,8 @@ def create_app(
     app.state.draining = False
     for part in (generate, decode, interpolate, score, models, ops):
         app.include_router(part.router)
+    # /docs with its scripts served from here: FastAPI's own page loads them from another host.
+    patch_fastapi(app, redirect_from_root_to_docs=False)
     install(app)
     # Added last is outermost: envelope, then CORS, then the catch-all, whose 500 needs the CORS headers too.
     app.add_middleware(CatchAll)

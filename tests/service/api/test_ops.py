@@ -1,5 +1,7 @@
 """Health, metrics and the way to the documentation."""
 
+import re
+
 import httpx
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
@@ -50,7 +52,12 @@ async def test_metrics_are_prometheus_text(client: httpx.AsyncClient) -> None:
 async def test_the_root_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
     answer = await client.get("/")
     assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
-    assert "swagger" in (await client.get("/docs")).text
+    page = (await client.get("/docs")).text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(parts) == 3
+    for part in parts:
+        assert part.startswith("http://service/"), "nothing of the page comes from elsewhere"
+        assert (await client.get(part)).status_code == 200
 
 
 def test_on_a_real_server(http: httpx.Client) -> None:
