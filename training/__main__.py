@@ -10,10 +10,9 @@ import torch
 import tyro
 
 from training import checkpoint, data, recipes
-from training.checkpoint import CheckpointError
-from training.data import DataError
+from training.errors import TrainingError
 from training.run import Run, RunError
-from training.trainer import DivergedError, fit
+from training.trainer import fit
 
 CORES = os.cpu_count() or 1
 DataDir = Annotated[
@@ -23,7 +22,7 @@ DataDir = Annotated[
 Threads = Annotated[int, tyro.conf.arg(help="Processor threads; part of what makes a run repeatable.")]
 
 
-class DeviceError(Exception):
+class DeviceError(TrainingError):
     """A device that is not there."""
 
 
@@ -96,6 +95,48 @@ def export(
     print(f"{folder} is ready: python -m service serve")
 
 
+def evaluate(
+    bundles: tyro.conf.Positional[tuple[Path, ...]] = (),
+    all: bool = False,
+    models_dir: Path = Path("models"),
+    data_dir: DataDir = None,
+    threads: Threads = CORES,
+) -> None:
+    """Measure bundles, beside the same figures for real digits, and record that in their manifests.
+
+    Args:
+        bundles: Folders of bundles, such as models/gan/1.
+        all: The newest version of every model; also writes the leaderboard, models/README.md.
+        models_dir: Where bundles live.
+    """
+    from training import evaluate as measuring  # loads onnxruntime and scipy
+
+    if all == bool(bundles):
+        raise RunError("name the bundles to measure, such as models/gan/1, or say --all")
+    torch.set_num_threads(threads)
+    yardstick = measuring.Yardstick(data.load("train", data_dir), data.load("t10k", data_dir))
+    if all:
+        measuring.evaluate_all(models_dir, yardstick)
+        print(f"The leaderboard is {models_dir / 'README.md'}")
+    for bundle in bundles:
+        metrics = measuring.evaluate(bundle, yardstick)
+        measuring.record(bundle, metrics)
+        print(bundle)
+        for name, metric in metrics.items():
+            floor = "" if metric.floor is None else f"   real {metric.floor:g}"
+            print(f"  {name:28}{metric.value:10.4g}{floor}")
+
+
+def train_classifier(data_dir: DataDir = None, threads: Threads = CORES) -> None:
+    """Train the digit classifier again whose features the metrics use. Figures change with its weights."""
+    from training import classifier
+
+    torch.set_num_threads(threads)
+    digits, test = data.load("train", data_dir), data.load("t10k", data_dir)
+    accuracy = classifier.train_and_save(digits, test, classifier.Config())
+    print(f"{classifier.WEIGHTS}: {accuracy:.2%} of the test digits")
+
+
 def list_recipes() -> None:
     """Every system: its name, its title, its paper."""
     for name in recipes.names():
@@ -107,12 +148,18 @@ def list_recipes() -> None:
 def main() -> None:
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"train": train_command("--paper" in sys.argv), "export": export, "list": list_recipes},
+            {
+                "train": train_command("--paper" in sys.argv),
+                "export": export,
+                "evaluate": evaluate,
+                "classifier": train_classifier,
+                "list": list_recipes,
+            },
             prog="python -m training",
             description=__doc__,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
         )
-    except (DataError, CheckpointError, DeviceError, DivergedError, RunError, FileExistsError) as error:
+    except (TrainingError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 

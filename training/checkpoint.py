@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from training.errors import TrainingError
 from training.recipe import Config, Recipe
 
 
-class CheckpointError(Exception):
+class CheckpointError(TrainingError):
     """A checkpoint that cannot be resumed; the message names the file and the fix."""
 
 

@@ -22,13 +22,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from training.data import Digits, scale
+from training.errors import TrainingError
 
 CLASSES = 10
 FEATURES = 128
 WEIGHTS = Path(__file__).with_name("classifier.pt")
 
 
-class ClassifierError(Exception):
+class ClassifierError(TrainingError):
     """Weights that are missing or not what they should be; the message names the fix."""
 
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.errors import TrainingError
 from training.recipe import Batch
 
 MIRRORS = (
@@ -52,7 +53,7 @@ FILES = {
 }
 
 
-class DataError(Exception):
+class DataError(TrainingError):
     """Files that are missing or not what they should be; the message names the file and the fix."""
 
 

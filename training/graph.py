@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from service.manifest import RoleName
+from training.errors import TrainingError
 
 OUTPUT = {"generator": "image", "discriminator": "score", "encoder": "z", "classifier": "logits"}
 PARITY_BATCHES = (1, 3, 64)
 
 
-class ExportError(Exception):
+class ExportError(TrainingError):
     """An exported graph that does not compute what the module computes."""
 
 

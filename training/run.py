@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from training.errors import TrainingError
 from training.recipe import Config
 
 
-class RunError(Exception):
+class RunError(TrainingError):
     """A folder that is not a run's; the message names the fix."""
 
 

@@ -12,11 +12,12 @@ from torch import Tensor
 from service.engine.latent import draw
 from service.manifest import CLASSES, Manifest, RoleName
 from training import graph
+from training.errors import TrainingError
 
 BATCH = 250
 
 
-class BundleError(Exception):
+class BundleError(TrainingError):
     """A folder that holds no bundle; the message names it."""
 
 

@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 from training import checkpoint
 from training.data import Digits
+from training.errors import TrainingError
 from training.recipe import Batch, Losses, Phase, Recipe, draw_z
 from training.run import Run
 
 SAMPLES = 100
 
 
-class DivergedError(Exception):
+class DivergedError(TrainingError):
     """A loss that is no longer a number."""
 
 

@@ -1,0 +1,139 @@
+"""Every bundle in models/, as it is shipped: proved, deterministic, and answering every endpoint."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import onnxruntime as ort
+import pytest
+from numpy.typing import NDArray
+
+from service.engine.bundle import load_bundle
+from service.engine.latent import draw
+from service.manifest import CLASSES, Manifest
+from service.settings import Settings
+from tests.service.api.pictures import of_json
+from tests.service.conftest import Server, start_server
+from tests.training.conftest import few
+
+ROOT = Path(__file__).parents[1]
+MODELS = ROOT / "models"
+BUNDLES = sorted(path.parent for path in MODELS.glob("*/*/manifest.json"))
+every_bundle = pytest.mark.parametrize("folder", BUNDLES, ids=lambda path: f"{path.parent.name}-{path.name}")
+
+Array = NDArray[Any]
+
+
+def manifest_of(folder: Path) -> Manifest:
+    return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+
+
+def network(folder: Path, role: str, threads: int = 1) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    return ort.InferenceSession(
+        (folder / f"{role}.onnx").read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def latents(manifest: Manifest, n: int) -> dict[str, Array]:
+    z, labels = draw(range(n), manifest.latent_dim, manifest.prior, manifest.conditional)
+    return {"z": z} if labels is None else {"z": z, "label": labels}
+
+
+def scores(folder: Path, manifest: Manifest, images: Array) -> Array:
+    """As /score has them without a label."""
+    judge = network(folder, "discriminator")
+    if not manifest.conditional:
+        return np.asarray(judge.run(None, {"image": images})[0])
+    labels = (np.full(len(images), y, np.int64) for y in range(CLASSES))
+    joint = [judge.run(None, {"image": images, "label": label})[0] for label in labels]
+    return np.asarray(np.logaddexp.reduce(joint))
+
+
+def auc(positive: Array, negative: Array) -> float:
+    """The chance that a positive scores above a negative."""
+    return float(
+        (positive[:, None] > negative[None]).mean() + (positive[:, None] == negative[None]).mean() / 2
+    )
+
+
+def test_the_default_model_is_shipped_and_all_of_them_are_small() -> None:
+    assert Settings().default_model in {folder.parent.name for folder in BUNDLES}
+    assert sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file()) < 60_000_000
+
+
+@every_bundle
+def test_it_passes_its_self_test(folder: Path) -> None:
+    bundle = load_bundle(folder, "cpu")
+    assert bundle.manifest.name == folder.parent.name
+    assert bundle.preview is not None
+
+
+@every_bundle
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_image_does_not_depend_on_its_batch(folder: Path, threads: int) -> None:
+    generator = network(folder, "generator", threads)
+    feeds = latents(manifest_of(folder), 64)
+    (together,) = generator.run(None, feeds)
+    for batch in (1, 2, 7, 32):
+        parts = [
+            generator.run(None, {name: rows[i : i + batch] for name, rows in feeds.items()})[0]
+            for i in range(0, 64, batch)
+        ]
+        assert np.array_equal(np.concatenate(parts), together)
+
+
+@every_bundle
+def test_its_samples_vary_and_have_the_ink_of_digits(folder: Path) -> None:
+    (images,) = network(folder, "generator").run(None, latents(manifest_of(folder), 200))
+    assert len({image.tobytes() for image in images}) == 200
+    real = few("t10k").image.numpy()
+    assert abs(images.mean() - real.mean()) < 0.2 * real.mean()
+    assert images.std(0).mean() > 0.7 * real.std(0).mean()
+
+
+@every_bundle
+def test_its_discriminator_tells_digits_from_what_is_none(folder: Path) -> None:
+    manifest = manifest_of(folder)
+    if "discriminator" not in manifest.roles:
+        assert manifest.score is None
+        return
+    digits = few("t10k").image.numpy()
+    noise = np.random.default_rng(0).integers(0, 256, digits.shape, dtype=np.uint8)
+    of_digits = scores(folder, manifest, digits)
+    assert auc(of_digits, scores(folder, manifest, noise)) >= 0.99
+    assert auc(of_digits, scores(folder, manifest, 255 - digits)) >= 0.95
+    assert of_digits.std() > 0, "not collapsed to one answer"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[Server]:
+    with start_server(MODELS, DEFAULT_MODEL="cgan") as server:
+        yield server
+
+
+@every_bundle
+def test_it_answers_every_endpoint(folder: Path, shipped: Server) -> None:
+    manifest = manifest_of(folder)
+    named: dict[str, Any] = {"model": manifest.name, "version": manifest.version}
+    label = {"labels": 3} if manifest.conditional else {}
+    with httpx.Client(base_url=shipped.url) as http:
+        made = http.post("/generate", json={**named, "n": 3, "seed": 5, "return_latents": True})
+        images = of_json(made)
+        for i in range(3):
+            alone = of_json(http.post("/generate", json={**named, "seed": 5 + i}))
+            assert np.array_equal(alone[0], images[i])
+        tiles = made.json()["images"]
+        labels = [tile["label"] for tile in tiles] if manifest.conditional else None
+        given = {**named, "latents": [tile["latent"] for tile in tiles]}
+        decoded = http.post("/decode", json=given if labels is None else {**given, "labels": labels})
+        assert np.array_equal(of_json(decoded), images)
+        walk = http.post("/interpolate", json={**named, **label, "from": 1, "to": 2, "steps": 4})
+        assert len(of_json(walk)) == 4
+        if "discriminator" in manifest.roles:
+            scored = http.post("/score", json={**named, "images": [tiles[0]["b64_json"]]})
+            assert len(scored.json()["scores"]) == 1
+        assert http.get(f"/models/{manifest.name}").json()["manifest"]["name"] == manifest.name
