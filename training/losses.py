@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -70,3 +70,29 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
     """|E f(x) - E f(G(z))|^2: Salimans et al. 2016, arXiv 1606.03498, section 3.1."""
     return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+
+
+def kl_to_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, sigma^2) || N(0, I)), nats per image: Kingma & Welling 2013, arXiv 1312.6114, appendix B."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
+
+def bernoulli_nll(logit: Tensor, image: Tensor) -> Tensor:
+    """-log p(x|z), nats per image; a pixel's level is its probability of ink: arXiv 1312.6114, appendix C.1.
+
+    Images are in [-1, 1], as is tanh(logit / 2), the mean of this distribution.
+    """
+    target = (image.flatten(1) + 1) / 2
+    return binary_cross_entropy_with_logits(logit.float().flatten(1), target, reduction="none").sum(1).mean()
+
+
+def gaussian_nll(mean: Tensor, image: Tensor) -> Tensor:
+    """-log p(x|z), nats per image up to a constant, for N(mean, sigma^2 I) with sigma at its optimum for the
+    batch: D/2 log of the mean squared error (Rybkin et al. 2020, arXiv 2006.13202, equation 5)."""
+    error = (mean.float() - image).flatten(1)
+    return error.shape[1] / 2 * error.square().mean().log()
+
+
+def squared_error(one: Tensor, other: Tensor) -> Tensor:
+    """|a - b|^2, summed over everything but the batch."""
+    return (one.float() - other.float()).flatten(1).square().sum(1).mean()

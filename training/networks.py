@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from training.recipe import Prior, draw_z
 
@@ -56,6 +57,134 @@ class MinibatchDeviation(nn.Module):
             self.running.lerp_(deviation.mean(), self.momentum)
         column = deviation.to(features.dtype).repeat(group).unsqueeze(1)
         return torch.cat([features, column], 1)
+
+
+class GaussianEncoder(nn.Module):
+    """Images [batch, 1, 28, 28] to the mean [batch, latent] of q(z|x), a normal of diagonal covariance."""
+
+    def __init__(self, latent_dim: int, *hidden: int) -> None:
+        super().__init__()
+        self.moments = nn.Sequential(nn.Flatten(), mlp(784, *hidden, 2 * latent_dim))
+
+    def distribution(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(z|x), each [batch, latent]."""
+        mean, log_variance = self.moments(image).float().chunk(2, 1)
+        return mean, log_variance
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.distribution(image)[0]
+
+
+class Coupling(nn.Module):
+    """One invertible layer on [batch, n]: the second half is scaled and shifted by functions of the first."""
+
+    def __init__(self, n: int, hidden: int) -> None:
+        super().__init__()
+        self.kept = n // 2
+        self.moved = n - self.kept
+        last = nn.Linear(hidden, 2 * self.moved)
+        nn.init.zeros_(last.weight)  # begins as the identity
+        nn.init.zeros_(last.bias)
+        self.net = nn.Sequential(mlp(self.kept, hidden, hidden), nn.LeakyReLU(0.2), last)
+
+    def scale_and_shift(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale, shift = self.net(kept).to(kept.dtype).chunk(2, 1)
+        return 2 * torch.tanh(log_scale / 2), shift
+
+    def forward(self, z: Tensor) -> Tensor:
+        kept, moved = z[:, : self.kept], z[:, self.kept :]
+        log_scale, shift = self.scale_and_shift(kept)
+        return torch.cat([kept, moved * log_scale.exp() + shift], 1)
+
+    def inverse(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """z, and log |dz / dcode| [batch]."""
+        kept, moved = code[:, : self.kept], code[:, self.kept :]
+        log_scale, shift = self.scale_and_shift(kept)
+        return torch.cat([kept, (moved - shift) * (-log_scale).exp()], 1), -log_scale.sum(1)
+
+
+class Flow(nn.Module):
+    """z ~ N(0, I) [batch, n] to codes of a learned density, invertibly (Dinh et al., arXiv 1605.08803)."""
+
+    def __init__(self, n: int, couplings: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.couplings = nn.Sequential(*(Coupling(n, hidden) for _ in range(couplings)))
+        self.scale = nn.Parameter(torch.zeros(n))
+        self.shift = nn.Parameter(torch.zeros(n))
+
+    def forward(self, z: Tensor) -> Tensor:
+        for coupling in self.couplings:
+            z = coupling(z).flip(1)  # turned round, so that the next one moves the other half
+        return z * self.scale.exp() + self.shift
+
+    def inverse(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """z, and log |dz / dcode| [batch]."""
+        z = (code - self.shift) * (-self.scale).exp()
+        log_det = -self.scale.sum()
+        for coupling in reversed([*self.couplings]):
+            assert isinstance(coupling, Coupling)
+            z, part = coupling.inverse(z.flip(1))
+            log_det = log_det + part
+        return z, log_det
+
+
+def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """A sample of q(z|x) that gradients flow through: mean + sigma * epsilon (arXiv 1312.6114, 2.4)."""
+    return mean + (log_variance / 2).exp() * torch.randn_like(mean)
+
+
+class SmoothMlp(nn.Module):
+    """Images [batch, 1, 28, 28] to scores [batch] by layers with SiLU between them, and the way back: how to
+    move the image for a higher score. Autograd cannot run in an exported graph, so that is written out."""
+
+    def __init__(self, *widths: int) -> None:
+        super().__init__()
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        self.last = nn.Linear(widths[-1], 1)
+
+    def layers(self) -> list[nn.Linear]:
+        return [layer for layer in self.hidden if isinstance(layer, nn.Linear)]
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = image.flatten(1)
+        for layer in self.hidden:
+            x = silu(layer(x))
+        score: Tensor = self.last(x)
+        return score.squeeze(1)
+
+    def gradient(self, image: Tensor) -> Tensor:
+        """The derivative of the score by the image, of the image's shape."""
+        x, slopes = image.flatten(1), []
+        for layer in self.layers():
+            x = layer(x)
+            gate = x.sigmoid()
+            slopes.append(gate * (1 + x * (1 - gate)))  # of silu
+            x = x * gate
+        back: Tensor = self.last.weight * slopes.pop()
+        first, *later = self.layers()
+        for layer in reversed(later):
+            back = back.matmul(layer.weight) * slopes.pop()
+        return back.matmul(first.weight).view_as(image)
+
+
+class Ascent(nn.Module):
+    """Noise z [batch, 784] to the images [batch, 1, 28, 28] that so many steps up a score's gradient find."""
+
+    def __init__(self, score: SmoothMlp, steps: int, stride: float) -> None:
+        super().__init__()
+        self.score, self.steps, self.stride = score, steps, stride
+
+    def climb(self, image: Tensor, noise: float = 0.0) -> Tensor:
+        """From `image`, within [-1, 1], with normal noise of this standard deviation in each step."""
+        for _ in range(self.steps):
+            image = image + self.stride * self.score.gradient(image)
+            if noise:
+                image = image + noise * torch.randn_like(image)
+            image = image.clamp(-1, 1)
+        return image
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.climb(z.view(-1, 1, 28, 28).clamp(-1, 1))
 
 
 def initialise(network: nn.Module, std: float = 0.02) -> None:

@@ -65,3 +65,30 @@ def test_feature_matching_compares_means_alone() -> None:
     real, fake = torch.randn(8, 3), torch.randn(8, 3)
     assert losses.feature_matching(real, real.flip(0)).item() == pytest.approx(0.0, abs=1e-9)
     assert losses.feature_matching(real, fake - fake.mean(0) + real.mean(0) + 2).item() == pytest.approx(12.0)
+
+
+def test_kl_and_likelihoods_are_those_of_torch_s_distributions() -> None:
+    mean, log_variance = torch.randn(5, 3), torch.randn(5, 3)
+    q = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(torch.zeros(3), torch.ones(3)))
+    torch.testing.assert_close(losses.kl_to_prior(mean, log_variance), kl.sum(1).mean())
+    ink = torch.randint(2, (5, 4)).float()
+    p = torch.rand(5, 4)
+    bernoulli = (ink * p.log() + (1 - ink) * (1 - p).log()).sum(1).mean()
+    torch.testing.assert_close(losses.bernoulli_nll(p.logit(), ink.view(5, 1, 2, 2) * 2 - 1), -bernoulli)
+
+
+def test_the_gaussian_likelihood_is_that_of_the_best_sigma() -> None:
+    image, mean = torch.randn(5, 1, 2, 2), torch.randn(5, 1, 2, 2)
+
+    def nll(sigma: float) -> float:
+        error = (image - mean).square().sum((1, 2, 3)).mean().item()
+        return error / (2 * sigma**2) + 4 * math.log(sigma) + 2 * math.log(2 * math.pi)
+
+    best = min(nll(float(sigma)) for sigma in torch.linspace(0.5, 3, 2501))
+    constant = 2 * (math.log(2 * math.pi) + 1)
+    assert losses.gaussian_nll(mean, image).item() + constant == pytest.approx(best, rel=1e-4)
+
+
+def test_squared_error_sums_over_an_image_and_averages_over_the_batch() -> None:
+    assert losses.squared_error(torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)).item() == pytest.approx(4.0)

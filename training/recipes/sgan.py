@@ -1,5 +1,5 @@
-"""SGAN: Semi-Supervised Learning with Generative Adversarial Networks, Odena 2016, arXiv 1606.01583, written as
-in Salimans et al. 2016, arXiv 1606.03498, section 5.
+"""SGAN: Semi-Supervised Learning with Generative Adversarial Networks, Odena 2016, arXiv 1606.01583, with
+D written as in Salimans et al. 2016, arXiv 1606.03498, section 5.
 
 D has K + 1 outputs: logits l_1..l_K for the digits, and 0 for "generated", so that the log-odds of being real
 are log sum_k exp l_k(x) and D(x) = Z(x) / (Z(x) + 1) with Z(x) = sum_k exp l_k(x).

@@ -1,0 +1,159 @@
+"""BiGAN: Adversarial Feature Learning, Donahue et al. 2016, arXiv 1605.09782; the same idea as ALI, Dumoulin
+et al. 2016, arXiv 1606.00704.
+
+    min_(G,E) max_D E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]                     (equation 3)
+
+D judges pairs of an image and a latent. At the optimum the pairs (x, E(x)) and (G(z), z) are distributed
+alike, so that E inverts G (theorem 2). One step of D up the gradient, then one of G and E together down the
+swapped objective, -log D(G(z), z) - log(1 - D(x, E(x))), whose gradient does not vanish (section 3.4).
+Served: G, E, and D as D(x, E(x)), which scores an image alone.
+
+    python -m training train bigan            (as served)
+    python -m training train bigan --paper    (z ~ U(-1, 1)^50, Adam(2e-4, 0.5) and no later stabilisers)
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training import losses
+from training import recipe as contract
+from training.negatives import as_served, negatives
+from training.networks import MinibatchDeviation, ToImage, mlp
+from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
+
+
+@dataclass(frozen=True)
+class Config(contract.Config):
+    steps: int = 20_000
+    latent_dim: int = 50
+    """Size of z."""
+    prior: Prior = "normal"
+    """z from N(0, I) ("normal") or U(-1, 1) ("uniform")."""
+    cycle: float = 0.0
+    """Weight of |E(G(z)) - z|^2 in G's and E's objective (arXiv 1709.01215)."""
+    learning_rate: float = 1e-3
+    """Adam's step size, of all players."""
+    beta1: float = 0.0
+    """Adam's decay of the mean gradient."""
+    beta2: float = 0.99
+    """Adam's decay of the mean squared gradient."""
+    r1_gamma: float = 1.0
+    """Weight of R1 (arXiv 1801.04406) on both sides of the pairs (x, E(x)); 0 turns it off."""
+    r1_every: int = 8
+    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958)."""
+    negatives: int = 32
+    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
+    minibatch_deviation: bool = True
+    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
+
+
+AS_WRITTEN = Config(
+    ema=0.0,
+    anneal_to=1.0,
+    prior="uniform",
+    learning_rate=2e-4,
+    beta1=0.5,
+    beta2=0.999,
+    r1_gamma=0.0,
+    negatives=0,
+    minibatch_deviation=False,
+)
+
+
+class PairDiscriminator(nn.Module):
+    """An image [batch, 1, 28, 28] and a latent [batch, latent] to the logit [batch] of coming from data."""
+
+    def __init__(self, latent_dim: int, minibatch_deviation: bool) -> None:
+        super().__init__()
+        deviation = [MinibatchDeviation()] if minibatch_deviation else []
+        self.judge = nn.Sequential(
+            mlp(784 + latent_dim, 1024, 512, 256),
+            nn.LeakyReLU(0.2),
+            *deviation,
+            nn.Linear(256 + len(deviation), 1),
+            nn.Flatten(0),
+        )
+
+    def forward(self, image: Tensor, z: Tensor) -> Tensor:
+        logit: Tensor = self.judge(torch.cat([image.flatten(1), z], 1))
+        return logit
+
+
+class WithItsCode(nn.Module):
+    """D(x, E(x)) [batch]."""
+
+    def __init__(self, discriminator: PairDiscriminator, encoder: nn.Module) -> None:
+        super().__init__()
+        self.discriminator, self.encoder = discriminator, encoder
+
+    def forward(self, image: Tensor) -> Tensor:
+        logit: Tensor = self.discriminator(image, self.encoder(image))
+        return logit
+
+
+class Bigan(Recipe):
+    title = "BiGAN"
+    summary = "A GAN that also learns the way back: its discriminator judges images with their latents."
+    paper = Paper(
+        title="Adversarial Feature Learning",
+        authors="Donahue, Krähenbühl, Darrell",
+        year=2016,
+        url="https://arxiv.org/abs/1605.09782",
+    )
+    score = "logit"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.config: Config = config
+        self.latent_dim, self.prior = config.latent_dim, config.prior
+        self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 1024, 784), ToImage())
+        self.encoder = nn.Sequential(nn.Flatten(), mlp(784, 1024, 512, config.latent_dim))
+        self.discriminator = PairDiscriminator(config.latent_dim, config.minibatch_deviation)
+
+    def phases(self) -> list[Phase]:
+        rate, betas = self.config.learning_rate, (self.config.beta1, self.config.beta2)
+        both = [*self.generator.parameters(), *self.encoder.parameters()]
+        d = torch.optim.Adam(self.discriminator.parameters(), rate, betas, fused=True)
+        g = torch.optim.Adam(both, rate, betas, fused=True)
+        return [Phase("discriminator", self.discriminate, d), Phase("generator_encoder", self.generate, g)]
+
+    def discriminate(self, batch: Batch) -> Losses:
+        config = self.config
+        z = draw_z(self.prior, len(batch.image), self.latent_dim)
+        regularise = config.r1_gamma > 0 and batch.step % config.r1_every == 0
+        # The pair as one tensor: R1 is the squared gradient by all of it.
+        pair = torch.cat([batch.image.flatten(1), self.encoder(batch.image).detach()], 1)
+        pair = pair.requires_grad_(regularise)
+        real = self.discriminator(pair[:, :784], pair[:, 784:])
+        fake = self.discriminator(self.generator(z).detach(), z)
+        loss = losses.discriminator_loss(real, fake)
+        logged = {"D(x, E(x))": real.sigmoid().mean(), "D(G(z), z)": fake.sigmoid().mean()}
+        if n := config.negatives:
+            image = negatives(batch.image[:n])
+            with as_served(self.discriminator):
+                others = self.discriminator(image, self.encoder(image).detach())
+            loss = loss + n / len(real) * losses.called_fake(others)
+        if regularise:
+            logged["r1"] = losses.r1(pair, real)
+            loss = loss + config.r1_gamma / 2 * config.r1_every * logged["r1"]
+        return {"loss": loss, **logged}
+
+    def generate(self, batch: Batch) -> Losses:
+        z = draw_z(self.prior, len(batch.image), self.latent_dim)
+        image = self.generator(z)
+        fake = self.discriminator(image, z)
+        real = self.discriminator(batch.image, self.encoder(batch.image))
+        swapped = losses.non_saturating(fake) + losses.called_fake(real)
+        if not self.config.cycle:
+            return {"loss": swapped}
+        cycle = losses.squared_error(self.encoder(image), z)
+        return {"loss": swapped + self.config.cycle * cycle, "cycle": cycle}
+
+    def exports(self) -> dict[contract.RoleName, nn.Module]:
+        return {
+            "generator": self.generator,
+            "discriminator": WithItsCode(self.discriminator, self.encoder),
+            "encoder": self.encoder,
+        }
