@@ -4,6 +4,7 @@ D(x) stands for the probability that x is real and logit for its log-odds, so lo
 and log(1 - D) = -softplus(logit). Every function returns the batch mean, to be minimised.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -72,9 +73,19 @@ def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
     return (real.float().mean(0) - fake.float().mean(0)).square().sum()
 
 
-def kl_to_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
+def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, sigma^2) || N(0, I)), nats per image: Kingma & Welling 2013, arXiv 1312.6114, appendix B."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
+
+def kl_to_sampled(code: Tensor, mean: Tensor, log_variance: Tensor, log_prior: Tensor) -> Tensor:
+    """The same to any p(z), estimated by one sample: log q(z|x) - log p(z) (arXiv 1312.6114, equation 6).
+
+    `code` [batch, latent] is that sample of q, `log_prior` [batch] the log density of p there.
+    """
+    squared = (code - mean).square() * (-log_variance).exp()
+    log_q = -0.5 * (squared + log_variance + math.log(2 * math.pi)).sum(1)
+    return (log_q - log_prior).mean()
 
 
 def bernoulli_nll(logit: Tensor, image: Tensor) -> Tensor:
@@ -89,7 +100,7 @@ def bernoulli_nll(logit: Tensor, image: Tensor) -> Tensor:
 def gaussian_nll(mean: Tensor, image: Tensor) -> Tensor:
     """-log p(x|z), nats per image up to a constant, for N(mean, sigma^2 I) with sigma at its optimum for the
     batch: D/2 log of the mean squared error (Rybkin et al. 2020, arXiv 2006.13202, equation 5)."""
-    error = (mean.float() - image).flatten(1)
+    error = mean.float().flatten(1) - image.flatten(1)
     return error.shape[1] / 2 * error.square().mean().log()
 
 

@@ -1,6 +1,7 @@
 """The building blocks of generators, discriminators and encoders for 28x28 digits."""
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import torch
@@ -126,6 +127,22 @@ class Flow(nn.Module):
             z, part = coupling.inverse(z.flip(1))
             log_det = log_det + part
         return z, log_det
+
+    def log_density(self, code: Tensor) -> Tensor:
+        """log p(code) [batch]: the normal density of its z times |dz / dcode|."""
+        z, log_det = self.inverse(code)
+        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1) + log_det
+
+
+class WithFlow(nn.Module):
+    """An encoder [batch, n] that answers the z of N(0, I) which the flow maps to its code."""
+
+    def __init__(self, encoder: nn.Module, flow: Flow) -> None:
+        super().__init__()
+        self.encoder, self.flow = encoder, flow
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.flow.inverse(self.encoder(image))[0]
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:

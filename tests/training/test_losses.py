@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from training import losses
+from training.networks import reparameterise
 
 
 def test_at_the_optimum_of_the_game_the_loss_is_log_four() -> None:
@@ -71,11 +72,20 @@ def test_kl_and_likelihoods_are_those_of_torch_s_distributions() -> None:
     mean, log_variance = torch.randn(5, 3), torch.randn(5, 3)
     q = torch.distributions.Normal(mean, (log_variance / 2).exp())
     kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(torch.zeros(3), torch.ones(3)))
-    torch.testing.assert_close(losses.kl_to_prior(mean, log_variance), kl.sum(1).mean())
+    torch.testing.assert_close(losses.kl_to_normal(mean, log_variance), kl.sum(1).mean())
     ink = torch.randint(2, (5, 4)).float()
     p = torch.rand(5, 4)
     bernoulli = (ink * p.log() + (1 - ink) * (1 - p).log()).sum(1).mean()
     torch.testing.assert_close(losses.bernoulli_nll(p.logit(), ink.view(5, 1, 2, 2) * 2 - 1), -bernoulli)
+
+
+def test_the_sampled_kl_is_on_average_the_exact_one() -> None:
+    torch.manual_seed(0)
+    mean, log_variance = torch.randn(1, 3).expand(100_000, 3), torch.randn(1, 3).expand(100_000, 3)
+    code = reparameterise(mean, log_variance)
+    log_prior = -0.5 * (code.square() + math.log(2 * math.pi)).sum(1)
+    sampled = losses.kl_to_sampled(code, mean, log_variance, log_prior)
+    torch.testing.assert_close(sampled, losses.kl_to_normal(mean, log_variance), rtol=0.01, atol=0.01)
 
 
 def test_the_gaussian_likelihood_is_that_of_the_best_sigma() -> None:

@@ -9,6 +9,7 @@ from training.networks import (
     GaussianEncoder,
     MinibatchDeviation,
     SmoothMlp,
+    WithFlow,
     reparameterise,
     settle_batch_norm,
 )
@@ -78,6 +79,16 @@ def test_a_flow_inverts_itself_and_knows_by_how_much_it_stretches() -> None:
         (inverse,), _ = flow.inverse(one[None])
         jacobian = torch.stack([torch.autograd.grad(value, one, retain_graph=True)[0] for value in inverse])
         torch.testing.assert_close(log_det[row], torch.linalg.slogdet(jacobian)[1])
+    normal = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+    torch.testing.assert_close(flow.log_density(code), normal + log_det)
+
+
+def test_an_encoder_with_its_flow_answers_the_z_that_generates_its_code() -> None:
+    flow = Flow(4, couplings=2, hidden=8)
+    torch.nn.init.normal_(flow.shift)
+    encoder = GaussianEncoder(4, 8)
+    image = torch.randn(2, 1, 28, 28)
+    torch.testing.assert_close(flow(WithFlow(encoder, flow)(image)), encoder(image))
 
 
 def test_the_hand_written_gradient_is_autograd_s() -> None:

@@ -114,7 +114,7 @@ class VaeGan(Recipe):
     def encode(self, batch: Batch) -> Losses:
         mean, log_variance = self.encoder.distribution(batch.image)
         image = self.generator(reparameterise(mean, log_variance))
-        prior = losses.kl_to_prior(mean, log_variance)
+        prior = losses.kl_to_normal(mean, log_variance)
         likelihood = self.likelihood(image, batch.image)
         return {"loss": prior + likelihood, "kl": prior, "reconstruction": likelihood}
 
