@@ -4,11 +4,11 @@
 
 Algorithm 1: for a minibatch, draw epsilon, set z = mu(x) + sigma(x) * epsilon, and step encoder and decoder
 together up the gradient of L. p(x|z) is Bernoulli per pixel or Gaussian. What is generated is the mean of
-p(x|z); what the encoder answers is the mean of q(z|x). In the paper p(z) = N(0, I); the served bundle learns p
-with the rest, as an invertible map of N(0, I) (arXiv 1611.02731, section 3.2), which is part of both graphs.
+p(x|z); what the encoder answers is the mean of q(z|x). In the paper p(z) = N(0, I); the served bundle learns
+p(z) with the rest, as an invertible map of N(0, I) (arXiv 1611.02731, section 3.2) inside both graphs.
 
     python -m training train vae            (as served)
-    python -m training train vae --paper    (Bernoulli, p(z) = N(0, I)^20, minibatches of 100; Adam for Adagrad)
+    python -m training train vae --paper    (Bernoulli, p(z) = N(0, I), minibatches of 100; Adam for Adagrad)
 """
 
 from dataclasses import dataclass
