@@ -1,4 +1,4 @@
-"""The README cannot rot: its curl lines run against the shipped models, its tables are held against the code."""
+"""The README cannot rot: its curl lines run against the shipped models, its tables are checked."""
 
 import re
 import shlex
