@@ -110,6 +110,15 @@ async def test_half_a_body_is_answered_408(serving: Serving) -> None:
     assert b'route="/reads",status="408"' in serving.metrics.render()
 
 
+async def test_half_a_body_on_a_kept_connection_is_answered_408(serving: Serving) -> None:
+    async with serving.connection() as (reader, writer):
+        writer.write(head("POST", "/reads", "Content-Length: 1") + b"a")
+        await reader.readuntil(b"\r\n\r\na")
+        writer.write(head("POST", "/reads", "Content-Length: 9") + b"abc")
+        answer = await asyncio.wait_for(reader.readline(), 5)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
 async def test_a_chunked_body_that_never_ends_is_answered_408(serving: Serving) -> None:
     async with serving.connection() as (reader, writer):
         writer.write(head("POST", "/reads", "Transfer-Encoding: chunked"))
