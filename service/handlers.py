@@ -7,12 +7,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import PROBLEM_JSON, ServiceError, invalid_fields, problem
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that left; nobody receives it, the log and the metrics show it."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +84,18 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         known = ServiceError(404, "not-found", "there is no such path; /docs lists them", headers=headers)
     elif error.status_code == 405:
-        allowed = headers.get("Allow", "another method")
+        allowed = headers["Allow"] = ", ".join(_methods(request))
         known = ServiceError(405, "method-not-allowed", f"this path takes {allowed}", headers=headers)
     else:
         known = ServiceError(error.status_code, "http", str(error.detail), headers=headers)
     return render(known, request.scope)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this path takes: the framework names the methods of one route, a path may have several."""
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    routes = request.app.routes
+    return [m for m, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
