@@ -84,7 +84,7 @@ class Blend(nn.Module):
 
 
 def test_a_generator_whose_images_depend_on_their_company_is_refused() -> None:
-    with pytest.raises(ExportError, match="depend on its batch"):
+    with pytest.raises(ExportError, match="depends on its batch"):
         graph.to_onnx("generator", Blend(), latent_dim=2, labelled=False)
 
 

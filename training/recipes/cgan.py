@@ -109,8 +109,9 @@ class Judge(nn.Module):
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
         features: Tensor = self.deviation(self.body(image)).float()
-        projection = (self.label(label) * features).sum(1) / features.shape[1] ** 0.5
-        logit: Tensor = self.real(features).squeeze(1) + projection
+        # A product, not a sum: the last bits of a served sum depend on the row's place in its batch.
+        projection = (self.label(label).unsqueeze(1) @ features.unsqueeze(2)).flatten()
+        logit: Tensor = self.real(features).squeeze(1) + projection / features.shape[1] ** 0.5
         return logit
 
 
