@@ -3,6 +3,7 @@
 A recipe says *what* is minimised over *which* networks; `trainer.fit` says *how*.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -66,7 +67,7 @@ class Config:
     """What the learning rates fall to, as a fraction of where they began; 1 keeps them constant."""
 
 
-class Recipe(nn.Module):
+class Recipe(nn.Module, ABC):
     """A system of the literature: its networks, its phases, and what of it is exported."""
 
     title: ClassVar[str]
@@ -84,14 +85,14 @@ class Recipe(nn.Module):
         super().__init__()
         self.config = config
 
+    @abstractmethod
     def phases(self) -> list[Phase]:
         """The players' turns, in order, with fresh optimizers. Called once per run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exports(self) -> dict[RoleName, nn.Module]:
         """What is served, ready to run in eval mode: the generator maps z [batch, latent] (and label
         int64 [batch]) to images [batch, 1, 28, 28] in [-1, 1]; discriminator and encoder read those."""
-        raise NotImplementedError
 
 
 def draw_z(prior: Prior, batch: int, latent_dim: int) -> Tensor:
