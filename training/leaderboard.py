@@ -10,7 +10,7 @@ from torch import Tensor
 
 from service.manifest import Manifest, Metric
 from training.data import Digits
-from training.metrics.catalogue import CATALOGUE
+from training.metrics.catalogue import CATALOGUE, Entry
 from training.served import Served, read_manifest
 
 COLUMNS = (
@@ -56,10 +56,12 @@ def write(models: Path, test: Digits) -> None:
 def page(manifests: list[Manifest]) -> str:
     """The page as Markdown."""
     used = {name for manifest in manifests for name in manifest.metrics}
+    named: dict[Entry, list[str]] = {}
+    for name in CATALOGUE:
+        if name in used:
+            named.setdefault(CATALOGUE[name], []).append(f"`{name}`")
     meanings = [
-        f"- **{entry.title}** (`{name}`): {entry.meaning}"
-        for name, entry in CATALOGUE.items()
-        if name in used
+        f"- **{entry.title}** ({', '.join(names)}): {entry.meaning}" for entry, names in named.items()
     ]
     return "\n".join(
         [

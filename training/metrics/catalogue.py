@@ -48,7 +48,7 @@ CATALOGUE = {
     ),
     "parzen": Entry(
         "Parzen",
-        ".0f",
+        ".1f",
         "Parzen-window log-likelihood of the test digits in nats, the table of [Goodfellow et al."
         " 2014](https://arxiv.org/abs/1406.2661), whose own adversarial nets got 225 ± 2; a known poor"
         " measure.",
@@ -77,7 +77,7 @@ CATALOGUE = {
         "class KL", ".4f", "KL divergence of the class histogram from uniform, in nats; 0 is balanced."
     ),
     **{
-        f"share_of_{digit}": Entry(f"share of {digit}", ".1%", f"share of samples taken for a {digit}.")
+        f"share_of_{digit}": Entry("class shares", ".1%", "share of samples taken for each digit.")
         for digit in range(10)
     },
     "label_accuracy": Entry(
@@ -101,5 +101,5 @@ CATALOGUE = {
         "µs per image", ".0f", "what an image costs on one processor thread, in batches of 64."
     ),
     "microseconds_alone": Entry("µs alone", ".0f", "the same for an image alone."),
-    "training_seconds": Entry("training", ".0f", "seconds that the training took."),
+    "training_seconds": Entry("training, s", ".0f", "seconds that the training took."),
 }
