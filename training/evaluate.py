@@ -57,14 +57,22 @@ class Yardstick:
     @cached_property
     def floor(self) -> Figures:
         """Every figure of `measure` for real training digits."""
-        order = torch.randperm(self._common, generator=torch.Generator().manual_seed(0))
         drawn = []
         for draw in tqdm(range(self.draws), desc="floor", unit=" draws", dynamic_ncols=True):
-            chosen = order.roll(-draw * self.samples)[: self.samples]
-            drawn.append(self.measure(self.train.image[chosen], self.train.label[chosen]))
+            real = self.drawn(draw)
+            drawn.append(self.measure(real.image, real.label))
         figures = {name: metric.value for name, metric in summarise(drawn, {}).items()}
         # Training digits are copies of themselves: of unseen ones, as many are near as the thresholds say.
         return figures | {"near_copies": copies.SHARE}
+
+    def drawn(self, draw: int) -> Digits:
+        """As many real training digits as there are samples; those of different draws are disjoint as long as
+        there are enough. A conditional model is asked for their labels: the floor would not be its limit if
+        its digits came in other proportions than MNIST's (with uniform labels, a good one's Fréchet distance
+        was twice as large)."""
+        order = torch.randperm(self._common, generator=torch.Generator().manual_seed(0))
+        chosen = order.roll(-draw * self.samples)[: self.samples]
+        return Digits(self.train.image[chosen], self.train.label[chosen])
 
     def measure(self, image: Tensor, label: Tensor | None) -> Figures:
         """The figures of images [n, 28, 28], asked for as `label` if they were."""
@@ -99,7 +107,7 @@ def evaluate(bundle: Path, yardstick: Yardstick) -> dict[str, Metric]:
     real = served.score(yardstick.test.image[:SCORED]) if served.has("discriminator") else None
     drawn = []
     for draw in tqdm(range(yardstick.draws), desc=served.manifest.name, unit=" draws", dynamic_ncols=True):
-        image, label = served.generate(range(draw * n, (draw + 1) * n))
+        image, label = served.generate(range(draw * n, (draw + 1) * n), yardstick.drawn(draw).label)
         figures = yardstick.measure(image, label)
         if real is not None:
             figures["auc_generated"] = ranking.auc(real, served.score(image[:SCORED]))

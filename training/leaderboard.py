@@ -75,8 +75,9 @@ def page(manifests: list[Manifest]) -> str:
             *table(manifests),
             "",
             "The top row is the floor: the same figures for as many real training digits, which a perfect"
-            " generator would get. ± is the standard deviation over repeated draws of z. Each manifest has"
-            " all figures; times are of the machine that measured them.",
+            " generator would get. ± is the standard deviation over repeated draws of z. Conditional models"
+            " were asked for the labels of those training digits. Each manifest has all figures; times are of"
+            " the machine that measured them.",
             "",
             "## What the figures say",
             "",
