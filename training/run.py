@@ -1,4 +1,4 @@
-"""A run's folder: config.json, metrics.jsonl, samples/*.png and checkpoint.pt."""
+"""A run's folder: config.json, metrics.jsonl, samples/*.png and checkpoint.pt (and TensorBoard's files)."""
 
 import dataclasses
 import json
@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from training.board import Board
 from training.errors import TrainingError
 from training.recipe import Config
 
@@ -27,6 +28,7 @@ class Run:
         self.checkpoint = folder / "checkpoint.pt"
         self._metrics = folder / "metrics.jsonl"
         self._samples = folder / "samples"
+        self._board: Board | None = None
 
     def begin(self, recipe: str, config: Config, step: int) -> float:
         """Writes config.json, drops what a killed run logged after its last checkpoint (at `step`), and
@@ -37,6 +39,7 @@ class Run:
         self._replace(self.folder / "config.json", json.dumps(facts, indent=2).encode())
         kept = [line for line in self.lines() if line["step"] <= step]
         self._replace(self._metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        self._board = Board(self.folder / "tensorboard", step)
         return kept[-1]["seconds"] if kept else 0.0
 
     def read_config(self) -> dict[str, Any]:
@@ -48,9 +51,11 @@ class Run:
         return begun
 
     def log(self, step: int, figures: dict[str, float]) -> None:
-        """Appends one line to metrics.jsonl."""
+        """Appends one line to metrics.jsonl, and tells TensorBoard if it is there."""
         with self._metrics.open("a") as file:
             file.write(json.dumps({"step": step, **figures}) + "\n")
+        if self._board:
+            self._board.log(step, figures)
 
     def picture(self, step: int, images: Tensor, columns: int = 10) -> None:
         """Writes images [n, 1, 28, 28] in [-1, 1] as one grid, samples/<step>.png."""
@@ -78,9 +83,14 @@ def _device_name() -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
 
 
+def to_levels(images: Tensor) -> Tensor:
+    """[-1, 1] to uint8, as an exported generator rounds."""
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
 def to_grid(images: Tensor, columns: int) -> Tensor:
     """[n, 1, 28, 28] in [-1, 1] to one uint8 picture [rows * 28, columns * 28], n = rows * columns."""
-    levels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    levels = to_levels(images)
     rows = len(levels) // columns
     tiles = levels[: rows * columns].view(rows, columns, 28, 28)
     return tiles.transpose(1, 2).reshape(rows * 28, columns * 28)

@@ -18,8 +18,11 @@ from training.data import Digits
 from training.errors import TrainingError
 from training.recipe import Batch, Losses, Phase, Recipe, draw_z
 from training.run import Run
+from training.watch import Watch
 
-SAMPLES = 100
+ROWS = torch.arange(10).repeat_interleave(10)
+"""What a picture asks of a conditional recipe: a row for each digit."""
+BATCH = 100
 
 
 class DivergedError(TrainingError):
@@ -58,6 +61,7 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
     before = run.begin(type(recipe).__module__.rpartition(".")[2], config, begin)
     draws = sum(phase.repeats for phase in phases)
     started, done = time.monotonic(), begin
+    watch = Watch(digits)
     progress = tqdm(
         total=config.steps * config.batch_size,
         initial=begin * config.batch_size,
@@ -88,12 +92,15 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
             progress.update(config.batch_size)
             stopping = bool(stop)  # read once: what breaks the loop is also saved
             last = done == config.steps or stopping
-            if done % intervals.log == 0 or last:
+            pictured = done % intervals.picture == 0 or last
+            if done % intervals.log == 0 or pictured:
+                progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()})
+                if pictured and not stopping:  # whoever stops a run waits for it
+                    figures |= watch.figures(sample(exported, watch.label))
                 elapsed = before + time.monotonic() - started
                 run.log(done, {**figures, "seconds": elapsed, "images": done * config.batch_size})
-                progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()})
-            if done % intervals.picture == 0 or last:
-                run.picture(done, sample(exported))
+            if pictured:
+                run.picture(done, sample(exported, ROWS))
             if done % intervals.save == 0 or last:
                 checkpoint.save(run.checkpoint, done, config, modules, optimizers)
             if stopping:
@@ -135,17 +142,19 @@ def annealed(progress: float, begin: float, end_factor: float) -> float:
 
 
 @torch.no_grad()
-def sample(recipe: Recipe, n: int = SAMPLES) -> torch.Tensor:
-    """n images [n, 1, 28, 28] from the same latents at every call; conditional ones in rows 0 to 9."""
+def sample(recipe: Recipe, label: torch.Tensor) -> torch.Tensor:
+    """Images [n, 1, 28, 28] from the same latents at every call, of the labels [n] if it is conditional."""
     was_training = recipe.training
     recipe.eval()
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        z = draw_z(recipe.prior, n, recipe.latent_dim)
-    arguments = (z, torch.arange(n) * 10 // n) if recipe.conditional else (z,)
-    images: torch.Tensor = recipe.exports()["generator"](*arguments)
+        z = draw_z(recipe.prior, len(label), recipe.latent_dim)
+    generate = recipe.exports()["generator"]
+    arguments = (z, label.to(z.device)) if recipe.conditional else (z,)
+    parts = range(0, len(label), BATCH)
+    images = [generate(*(whole[i : i + BATCH] for whole in arguments)) for i in parts]
     recipe.train(was_training)
-    return images
+    return torch.cat(images)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from training import recipes
 from training.recipe import Batch, Losses
 from training.recipes.gan import Config, Gan
 from training.run import Run
-from training.trainer import DivergedError, annealed, fit, sample
+from training.trainer import ROWS, DivergedError, Intervals, annealed, fit, sample
 
 SMALL = Config(steps=3, batch_size=16, ema=0.9)
 
@@ -46,7 +46,7 @@ def test_sampling_is_repeatable_and_leaves_the_random_state_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    one, two = sample(recipe), sample(recipe)
+    one, two = sample(recipe, ROWS), sample(recipe, ROWS)
     assert torch.equal(one, two)
     assert torch.equal(torch.rand(3), expected)
 
@@ -61,7 +61,7 @@ def test_conditional_samples_are_rows_zero_to_nine() -> None:
 
     recipe = recipes.recipe_class("cgan")(recipes.config_class("cgan")())
     recipe.generator = Spy()
-    sample(recipe)
+    sample(recipe, ROWS)
     assert seen["label"].tolist() == [row for row in range(10) for _ in range(10)]
 
 
@@ -76,3 +76,22 @@ def test_k_discriminator_steps_each_see_a_fresh_minibatch(tmp_path: Path) -> Non
     fit(Watched(Config(steps=2, batch_size=16, k=3)), few("train"), Run(tmp_path))
     assert [step for step, _ in seen] == list(range(6))
     assert len({tuple(labels) for _, labels in seen}) == 6
+
+
+def test_pictured_steps_are_logged_with_the_quality_of_their_samples(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    fit(Gan(SMALL), few("train"), run, Intervals(log=5, picture=2, save=1000))
+    lines = run.lines()
+    assert [line["step"] for line in lines] == [2, 3]
+    for line in lines:
+        assert line["frechet_distance"] > 0
+        assert sum(line[f"share_of_{digit}"] for digit in range(10)) == pytest.approx(1)
+
+
+def test_watching_changes_no_weight(tmp_path: Path) -> None:
+    weights = []
+    for often in (1, 1000):
+        torch.manual_seed(0)
+        fit(recipe := Gan(SMALL), few("train"), Run(tmp_path / str(often)), Intervals(picture=often))
+        weights.append(recipe.state_dict())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
