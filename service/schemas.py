@@ -163,7 +163,7 @@ class InterpolateResponse(BaseModel):
     timings: Timings
 
 
-class ScoreOptions(BaseModel):
+class UploadOptions(BaseModel):
     """What may be said of uploaded pictures, in the query, in the form or in the JSON body."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
@@ -172,9 +172,6 @@ class ScoreOptions(BaseModel):
     """A name from /models; the default model if left out."""
     version: Annotated[int, Field(ge=1)] | None = None
     """The newest if left out."""
-    label: Labels | None = None
-    """Conditional models only: the digit that the pictures are said to be, one for all or one each. Left out,
-    the score is over all ten digits and the answer names the likeliest."""
     fit: Switch = None
     """Crop to the ink, fit to 20x20 and centre by mass, as MNIST's digits were. auto or left out: unless the
     picture is 28x28 already."""
@@ -182,18 +179,55 @@ class ScoreOptions(BaseModel):
     """Exchange dark and light. auto or left out: where the ink is dark and the picture is not 28x28."""
 
 
-class ScoreRequest(ScoreOptions):
+class UploadRequest(UploadOptions):
     """Pictures in JSON."""
 
     images: Annotated[list[str], Field(min_length=1)]
     """base64 of image files: PNG, JPEG, GIF, WebP or BMP."""
 
 
-class ImageScore(BaseModel):
+class ScoreOptions(UploadOptions):
+    label: Labels | None = None
+    """Conditional models only: the digit that the pictures are said to be, one for all or one each. Left out,
+    the score is over all ten digits and the answer names the likeliest."""
+
+
+class ScoreRequest(ScoreOptions, UploadRequest):
+    """Pictures to score, in JSON."""
+
+
+class ClassifyRequest(UploadRequest):
+    """Pictures to classify, in JSON."""
+
+
+class EncodeOptions(UploadOptions):
+    reconstruct: bool = False
+    """Also what the generator makes of each latent vector."""
+    mask: str | None = None
+    """base64 of a 28x28 picture: where it is white, the pixel is missing and the model fills it in. It lies
+    over the pictures as the networks see them, after fitting. In a form it may also be a file."""
+    rounds: Annotated[int, Field(ge=1, le=100)] | None = None
+    """With `mask` only: how often the missing pixels are taken from the reconstruction; 20 if left out."""
+    label: Labels | None = None
+    """Conditional models only, and needed there: the digit of the pictures, one for all or one each."""
+
+
+class EncodeRequest(EncodeOptions, UploadRequest):
+    """Pictures to encode, in JSON."""
+
+
+class ImageAnswer(BaseModel):
+    """What is said of each uploaded picture."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     file: str | None
     """The file's name, where it has one."""
+    preprocessing: list[str]
+    """What was done to the picture, in order."""
+
+
+class ImageScore(ImageAnswer):
     logit: float
     """The discriminator's score: log-odds of real against generated, or a critic's value."""
     probability: float | None
@@ -204,12 +238,40 @@ class ImageScore(BaseModel):
     """The digit that it was scored as."""
     likeliest_label: int | None = None
     """The digit with the highest score, where none was given to a conditional model."""
-    preprocessing: list[str]
-    """What was done to the picture, in order."""
 
 
 class ScoreResponse(BaseModel):
     model: str
     version: int
     scores: list[ImageScore]
+    timings: dict[str, float]
+
+
+class ImageClass(ImageAnswer):
+    label: int
+    """The likeliest digit."""
+    probabilities: list[float]
+    """Of the digits 0 to 9; they sum to 1."""
+
+
+class ClassifyResponse(BaseModel):
+    model: str
+    version: int
+    classifications: list[ImageClass]
+    timings: dict[str, float]
+
+
+class ImageEncoding(ImageAnswer):
+    latent: list[float]
+    """The encoder's mean; of the filled picture, where a mask was given."""
+    reconstruction: str | None = None
+    """base64 of a PNG: what the generator makes of `latent`. Only if asked for."""
+    filled: str | None = None
+    """base64 of a PNG: the picture with its missing pixels filled in. Only with a mask."""
+
+
+class EncodeResponse(BaseModel):
+    model: str
+    version: int
+    encodings: list[ImageEncoding]
     timings: dict[str, float]

@@ -43,13 +43,13 @@ class Settings(BaseSettings):
     latent_limit: float = Field(default=100.0, gt=0, allow_inf_nan=False)
     """Largest absolute value of a latent coordinate that a caller may send."""
     score_body_bytes: int = Field(default=4 * MIB, ge=1)
-    """Largest body of /score."""
+    """Largest body of /score, /encode and /classify."""
     score_files: int = Field(default=64, ge=1)
-    """Most images in one request to /score."""
+    """Most images in one request to /score, /encode or /classify."""
     score_file_bytes: int = Field(default=1 * MIB, ge=1)
-    """Largest image file sent to /score."""
+    """Largest image file sent to /score, /encode or /classify."""
     score_pixels: int = Field(default=4_000_000, ge=1)
-    """Most pixels of an image sent to /score, checked before it is decoded."""
+    """Most pixels of an image sent to /score, /encode or /classify, checked before it is decoded."""
 
     header_bytes: int = Field(default=32 * KIB, ge=1 * KIB)
     """Most bytes of request line and headers together; past it the answer is 431."""

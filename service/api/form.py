@@ -1,5 +1,6 @@
 """Reads multipart forms (RFC 7578) from a body that is in memory already, so that no file touches a disk."""
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from python_multipart import MultipartParser
@@ -20,12 +21,15 @@ class Part(NamedTuple):
     data: bytes
 
 
-def read_form(body: bytes, content_type: str, most_files: int) -> list[Part]:
-    """The form's parts in order. ServiceError 413 for more files, 422 for more fields or what is no form."""
+def read_form(body: bytes, content_type: str, most_files: int, fields: Container[str] = ()) -> list[Part]:
+    """The form's parts in order. ServiceError 413 for more files, 422 for more fields or what is no form.
+
+    A file named as one of `fields` counts as a field.
+    """
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
         raise _broken("its Content-Type names no boundary")
-    reader = _Reader(most_files)
+    reader = _Reader(most_files, fields)
     try:
         parser = MultipartParser(
             boundary,
@@ -52,10 +56,11 @@ def read_form(body: bytes, content_type: str, most_files: int) -> list[Part]:
 class _Reader:
     """Collects what the parser calls out, and refuses at once where there is too much: a part may be tiny."""
 
-    def __init__(self, most_files: int) -> None:
+    def __init__(self, most_files: int, fields: Container[str]) -> None:
         self.parts: list[Part] = []
         self.complete = False
         self._most_files = most_files
+        self._fields = fields
         self._files = 0
         self._field = b""
         self._value = b""
@@ -86,7 +91,7 @@ class _Reader:
         self._name = options[b"name"].decode("utf-8", "replace")[:_MAX_NAME]
         filename = options.get(b"filename")
         self._filename = None if filename is None else filename.decode("utf-8", "replace")[:_MAX_NAME]
-        self._files += filename is not None
+        self._files += filename is not None and self._name not in self._fields
         if self._files > self._most_files:
             raise too_many_files(self._most_files)
         if len(self.parts) - self._files >= MAX_FIELDS:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 
 from service.api import state
+from service.engine.batcher import Batcher
 from service.engine.latent import Floats, shift
 from service.engine.registry import Model
 from service.engine.session import Array
 from service.errors import ServiceError, invalid_fields
+from service.manifest import RoleName
 from service.schemas import MAX_PIXELS
 
 Labels = NDArray[np.int64]
@@ -38,6 +40,21 @@ def refuse(field_name: str, message: str) -> ServiceError:
     return invalid_fields([{"loc": [field_name], "msg": message, "type": "value_error"}], "body")
 
 
+def network(request: Request, model: Model, role: RoleName) -> Batcher:
+    """The model's network of that role; 422 that names the models which have one."""
+    found: Batcher | None = getattr(model, role)
+    if found is None:
+        owners = {other.manifest.name for other in state.registry(request).models() if getattr(other, role)}
+        raise ServiceError(
+            422,
+            f"no-{role}",
+            f"{model.manifest.name} has no {role}: set `model` to one of {', '.join(sorted(owners))}"
+            if owners
+            else f"{model.manifest.name} has no {role}, and no other model here has one",
+        )
+    return found
+
+
 def check_room(request: Request, images: int) -> None:
     """503 now rather than after the latents of a request were drawn for nothing."""
     pool = state.registry(request).pool
@@ -51,18 +68,18 @@ def check_scale(n: int, scale: int) -> None:
         raise refuse("scale", f"{n} images at scale {scale} exceed {MAX_PIXELS:,} pixels: lower n or scale")
 
 
-def given_labels(model: Model, labels: Sequence[int] | None, n: int) -> Labels | None:
+def given_labels(model: Model, labels: Sequence[int] | None, n: int, field: str = "labels") -> Labels | None:
     """Labels int64 [n] from one digit for all or one each; None where none were given."""
     if labels is None:
         return None
     if not model.manifest.conditional:
         raise refuse(
-            "labels", f"{model.manifest.name} takes no labels: leave them out, or ask a conditional model"
+            field, f"{model.manifest.name} takes no {field}: leave it out, or ask a conditional model"
         )
     if len(labels) == 1:
         return np.full(n, labels[0], np.int64)
     if len(labels) != n:
-        raise refuse("labels", f"{len(labels)} labels for {n} images: give one digit, or a list of {n}")
+        raise refuse(field, f"{len(labels)} labels for {n} images: give one digit, or a list of {n}")
     return np.array(labels, np.int64)
 
 

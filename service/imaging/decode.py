@@ -69,11 +69,45 @@ def decode(
     20x20 and centred by mass as MNIST's digits were, after inverting it if its ink is darker than its paper.
     `fit=True` treats a 28x28 image so too; `fit=False` only scales the whole picture.
     """
+    steps: list[str] = []
+    grey, is_mnist_size, lossy = _opened(data, limits, steps, keep_dark_ink=invert is None)
+    as_it_is = is_mnist_size and not fit
+    if invert or (invert is None and not as_it_is and looks_inverted(grey)):
+        grey = inverted(grey)
+        steps.append("inverted" if invert else "inverted: the ink is darker than the border")
+    if as_it_is:
+        return Decoded(grey, steps)
+    image = whole(grey, steps) if fit is False else fitted(grey, steps, noisy=lossy)
+    return Decoded(image, steps)
+
+
+def decode_mask(data: bytes, limits: ImageLimits) -> NDArray[np.bool_]:
+    """[28, 28], True where the picture is rather white than black. ServiceError as `decode`, and 422 where it
+    is not 28x28 or has no white in it."""
+    grey, is_mnist_size, _ = _opened(data, limits, [], keep_dark_ink=False)
+    if not is_mnist_size:
+        raise ServiceError(422, "mask-size", f"it must be {SIDE}x{SIDE}, as the pictures that networks see")
+    white = grey >= 128
+    if not white.any():
+        raise ServiceError(422, "mask-empty", "no pixel of it is white: make white what is missing")
+    return white
+
+
+def looks_small(data: bytes) -> bool:
+    """Whether decoding takes less time than a thread would cost: a PNG that says so, like a 28x28 one."""
+    is_png = len(data) < 16_384 and data.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    return is_png and 0 < width <= 64 and 0 < height <= 64
+
+
+def _opened(
+    data: bytes, limits: ImageLimits, steps: list[str], *, keep_dark_ink: bool
+) -> tuple[NDArray[np.uint8], bool, bool]:
+    """What `_grey` gives, and nothing but a ServiceError where it fails."""
     if len(data) > limits.file_bytes:
         raise ServiceError(413, "image-too-large", f"the file exceeds {limits.file_bytes:,} bytes")
-    steps: list[str] = []
     try:
-        grey, is_mnist_size, lossy = _grey(data, limits, steps, keep_dark_ink=invert is None)
+        return _grey(data, limits, steps, keep_dark_ink=keep_dark_ink)
     except ServiceError:
         raise
     except UnidentifiedImageError:
@@ -85,21 +119,6 @@ def decode(
         # struct.error, IndexError, EOFError, zlib.error, OverflowError, ...
         reason = str(error)[:200] or type(error).__name__
         raise ServiceError(422, "broken-image", f"the image is broken or cut short: {reason}") from None
-    as_it_is = is_mnist_size and not fit
-    if invert or (invert is None and not as_it_is and looks_inverted(grey)):
-        grey = inverted(grey)
-        steps.append("inverted" if invert else "inverted: the ink is darker than the border")
-    if as_it_is:
-        return Decoded(grey, steps)
-    image = whole(grey, steps) if fit is False else fitted(grey, steps, noisy=lossy)
-    return Decoded(image, steps)
-
-
-def looks_small(data: bytes) -> bool:
-    """Whether decoding takes less time than a thread would cost: a PNG that says so, like a 28x28 one."""
-    is_png = len(data) < 16_384 and data.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    return is_png and 0 < width <= 64 and 0 < height <= 64
 
 
 def _grey(

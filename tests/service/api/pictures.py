@@ -1,4 +1,4 @@
-"""Reads what the service writes, with libraries that the service does not write with."""
+"""Reads what the service writes, with libraries that the service does not write with; and uploads to it."""
 
 import base64
 import io
@@ -12,6 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Images = NDArray[np.uint8]
+
+
+def digit(seed: int = 0) -> Images:
+    """A grey 28x28 picture with something in the middle of it."""
+    image = np.zeros((28, 28), np.uint8)
+    image[6:22, 8:20] = np.random.default_rng(seed).integers(1, 256, (16, 12), dtype=np.uint8)
+    return image
+
+
+def encoded(image: Images | Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    out = io.BytesIO()
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture.save(out, kind, **options)
+    return out.getvalue()
 
 
 def of_json(answer: httpx.Response) -> Images:

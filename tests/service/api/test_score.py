@@ -1,5 +1,4 @@
 import base64
-import io
 import math
 from typing import Any
 
@@ -7,31 +6,14 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from numpy.typing import NDArray
 from PIL import Image
 
 from service.app import create_app
 from service.schemas import ScoreResponse
 from service.settings import Settings
-from tests.service.api.pictures import of_json, refused
+from tests.service.api.pictures import digit, encoded, of_json, refused
 
 pytestmark = pytest.mark.anyio
-
-Pixels = NDArray[np.uint8]
-
-
-def digit(seed: int = 0) -> Pixels:
-    """A grey 28x28 picture with something in the middle of it."""
-    image = np.zeros((28, 28), np.uint8)
-    image[6:22, 8:20] = np.random.default_rng(seed).integers(1, 256, (16, 12), dtype=np.uint8)
-    return image
-
-
-def encoded(image: Pixels | Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    out = io.BytesIO()
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    picture.save(out, kind, **options)
-    return out.getvalue()
 
 
 async def raw(client: httpx.AsyncClient, content: bytes, query: str = "") -> httpx.Response:
@@ -199,7 +181,7 @@ async def test_too_many_files_are_refused(client: httpx.AsyncClient) -> None:
         ("?label=10", 422, "label"),
         ("?label=1,2", 422, "2 labels for 1"),
         ("?model=tiny&label=1", 422, "takes no label"),
-        ("?model=tiny_bare", 422, "no discriminator"),
+        ("?model=tiny_bare", 422, "has no discriminator: set `model` to one of tiny, tiny_cond, tiny_critic"),
         ("?model=began", 404, "no such model"),
         ("?colour=red", 422, "colour"),
         ("?invert=perhaps", 422, "query.invert"),

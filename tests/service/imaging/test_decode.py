@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from service.errors import ServiceError
 from service.imaging import encode
-from service.imaging.decode import Decoded, ImageLimits, decode, looks_small
+from service.imaging.decode import Decoded, ImageLimits, decode, decode_mask, looks_small
 from tests.service.imaging.pictures import LIMITS, Pixels, saved, seven
 
 SEVEN = seven()
@@ -294,3 +294,26 @@ def test_what_is_worth_a_thread() -> None:
     assert not looks_small(encode.png(np.zeros((65, 28), np.uint8)))
     assert not looks_small(saved(SEVEN, "JPEG"))
     assert not looks_small(b"")
+
+
+def test_a_mask_is_true_where_it_is_rather_white_whatever_its_mode() -> None:
+    grey = np.full((28, 28), 127, np.uint8)
+    grey[3, 4] = 128
+    for data in (saved(grey), saved(Image.fromarray(grey).convert("RGB")), saved(grey, "BMP")):
+        np.testing.assert_array_equal(decode_mask(data, LIMITS), grey == 128)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (saved(np.full((14, 14), 255, np.uint8)), "mask-size"),
+        (saved(np.zeros((28, 28), np.uint8)), "mask-empty"),
+        (b"text", "not-an-image"),
+        (saved(SEVEN)[:-30], "broken-image"),
+        (b"\x00" * (LIMITS.file_bytes + 1), "image-too-large"),
+    ],
+)
+def test_a_mask_that_says_nothing_is_refused(data: bytes, code: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        decode_mask(data, LIMITS)
+    assert caught.value.code == code
