@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.api import sampling, state
 from service.api.answer import aside, file_answer, headers_of, json_answer, members, stills
 from service.api.body import json_body
+from service.api.etag import matches
 from service.api.openapi import BareRoute, json_response, problems, query_parameters, request_body
 from service.engine.latent import draw, seeds_of, truncate
 from service.engine.registry import Model
@@ -86,7 +87,7 @@ async def generate_picture(request: Request) -> Response:
         headers["Cache-Control"] = "no-store"
         return await _answer(request, model, asked, headers)
     headers |= _caching(model, asked)
-    if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
+    if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return await _answer(request, model, asked, headers)
 
@@ -172,9 +173,3 @@ def _caching(model: Model, asked: GenerateQuery) -> dict[str, str]:
     fixed = asked.version is not None and asked.model is not None
     policy = f"public, max-age={YEAR_S}, immutable" if fixed else "public, max-age=0, must-revalidate"
     return {"ETag": f'"{hashlib.sha256(key).hexdigest()[:32]}"', "Cache-Control": policy}
-
-
-def _matches(header: str, etag: str) -> bool:
-    """If-None-Match's weak comparison (RFC 9110, 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return etag in tags or header.strip() == "*"
