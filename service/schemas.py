@@ -177,6 +177,8 @@ class UploadOptions(BaseModel):
     picture is 28x28 already."""
     invert: Switch = None
     """Exchange dark and light. auto or left out: where the ink is dark and the picture is not 28x28."""
+    return_images: bool = False
+    """With each answer the 28x28 picture that the networks saw."""
 
 
 class UploadRequest(UploadOptions):
@@ -225,6 +227,8 @@ class ImageAnswer(BaseModel):
     """The file's name, where it has one."""
     preprocessing: list[str]
     """What was done to the picture, in order."""
+    image: str | None = None
+    """base64 of a grey PNG: the 28x28 picture that the networks saw. Only if asked for."""
 
 
 class ImageScore(ImageAnswer):

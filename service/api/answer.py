@@ -33,6 +33,11 @@ def members(images: Images, scale: int, **columns: Sequence[Any] | None) -> byte
     return b", ".join(out)
 
 
+def picture(image: Images) -> str:
+    """base64 of the PNG of one image [28, 28]."""
+    return base64.b64encode(encode.png(image)).decode()
+
+
 def json_answer(
     head: Mapping[str, Any], images: bytes, timings: Mapping[str, float] | None, headers: Mapping[str, str]
 ) -> Response:

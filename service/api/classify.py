@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import sampling, state
+from service.api.answer import picture
 from service.api.generate import RESPONSES
 from service.api.openapi import BareRoute, json_response
 from service.api.upload import EXAMPLE, decode_uploads, documentation, read_uploads
@@ -47,6 +48,7 @@ async def classify(request: Request) -> Response:
                 label=int(logits[i].argmax()),
                 probabilities=row,
                 preprocessing=decoded[i].steps,
+                image=picture(decoded[i].image) if options.return_images else None,
             )
             for i, row in enumerate(probabilities.tolist())
         ],

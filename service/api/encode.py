@@ -1,7 +1,5 @@
 """POST /encode: pictures to latent vectors, and back; with a mask, missing pixels filled in."""
 
-import base64
-
 import numpy as np
 from fastapi import APIRouter
 from numpy.typing import NDArray
@@ -9,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import sampling, state
+from service.api.answer import picture
 from service.api.generate import RESPONSES
 from service.api.openapi import BareRoute, json_response
 from service.api.sampling import Images, Labels
@@ -25,7 +24,6 @@ from service.engine.fill import fill
 from service.engine.latent import Floats
 from service.engine.registry import Model
 from service.errors import ServiceError
-from service.imaging import encode as imaging
 from service.imaging.decode import decode_mask
 from service.schemas import EncodeOptions, EncodeRequest, EncodeResponse, ImageEncoding
 from service.settings import Settings
@@ -34,7 +32,7 @@ router = APIRouter(tags=["images"], route_class=BareRoute)
 
 ROUNDS = 20
 # The lower half of 28x28 in white.
-LOWER_HALF = base64.b64encode(imaging.png(np.array([[0] * 28] * 14 + [[255] * 28] * 14, np.uint8))).decode()
+LOWER_HALF = picture(np.array([[0] * 28] * 14 + [[255] * 28] * 14, np.uint8))
 EXAMPLES = {
     "A 7 to its latent vector, and back": {"model": "vae", "images": [EXAMPLE], "reconstruct": True},
     "Its lower half is missing": {"model": "vae", "images": [EXAMPLE], "mask": LOWER_HALF},
@@ -87,9 +85,10 @@ async def encode(request: Request) -> Response:
             ImageEncoding(
                 file=uploads[i].name,
                 latent=latent,
-                reconstruction=None if back is None else _picture(back[i]),
-                filled=None if filled is None else _picture(filled[i]),
+                reconstruction=None if back is None else picture(back[i]),
+                filled=None if filled is None else picture(filled[i]),
                 preprocessing=decoded[i].steps,
+                image=picture(images[i]) if options.return_images else None,
             )
             for i, latent in enumerate(z.tolist())
         ],
@@ -119,7 +118,3 @@ def _labels(model: Model, encoder: Batcher, options: EncodeOptions, n: int) -> L
             "label", f"{model.manifest.name} is conditional: say which digits the pictures are"
         )
     return labels
-
-
-def _picture(image: Images) -> str:
-    return base64.b64encode(imaging.png(image)).decode()

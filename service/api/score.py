@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import sampling, state
+from service.api.answer import picture
 from service.api.generate import RESPONSES
 from service.api.openapi import BareRoute, json_response
 from service.api.sampling import Images, Labels
@@ -62,6 +63,7 @@ async def score(request: Request) -> Response:
                 label=None if labels is None else int(labels[i]),
                 likeliest_label=None if likeliest is None else int(likeliest[i]),
                 preprocessing=decoded[i].steps,
+                image=picture(images[i]) if options.return_images else None,
             )
             for i, value in enumerate(values.tolist())
         ],
