@@ -15,6 +15,7 @@ CLASSES = 10
 
 RoleName = Literal["generator", "discriminator", "encoder", "classifier"]
 Name = Annotated[str, Field(pattern=NAME)]
+SideFileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,57}\.(json|png|webp)$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # A plain file name: it can neither leave the bundle's folder nor be hidden in it.
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\.onnx$")]
@@ -30,6 +31,23 @@ class Role(Part):
     file: FileName
     sha256: Digest
     bytes: int = Field(gt=0)
+
+
+class File(Part):
+    """A file of the bundle that no network is in: a table or a picture."""
+
+    file: SideFileName
+    sha256: Digest
+    bytes: int = Field(gt=0)
+
+
+class History(Part):
+    """How the model learned."""
+
+    curves: File
+    """JSON: `steps`, `curves` by name with a value or null for each step, `frames`, the pictures' steps."""
+    frames: File
+    """WebP: for each of `frames` ten by ten samples of the same latents, 280x280, one below the other."""
 
 
 class Score(Part):
@@ -134,6 +152,7 @@ class Manifest(Part):
     directions: list[Direction] = []
     metrics: dict[str, Metric] = {}
     training: Training
+    history: History | None = None
     licence: str
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ from service.manifest import (
     Score,
     Training,
 )
-from training import graph
+from training import graph, history
 from training.data import Digits
 from training.recipe import Recipe
 from training.run import Run
@@ -65,9 +65,13 @@ def export(
             role: graph.to_onnx(role, module, recipe.latent_dim, _labelled(role, recipe))
             for role, module in recipe.exports().items()
         }
+        learned = history.files(run)
         manifest = _describe(recipe, name, number, contents, test, facts(run))
+        manifest = manifest.model_copy(update={"history": history.entry(learned)})
         for role, content in contents.items():
             (hidden / f"{role}.onnx").write_bytes(content)
+        for file, content in learned.items():
+            (hidden / file).write_bytes(content)
         _preview(recipe, contents["generator"]).save(hidden / "preview.png", optimize=True)
         (hidden / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
         hidden.chmod(0o755)

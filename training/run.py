@@ -65,6 +65,11 @@ class Run:
         Image.fromarray(grid.cpu().numpy()).save(temporary, format="png")
         os.replace(temporary, path)
 
+    def pictures(self) -> dict[int, Path]:
+        """The sample pictures so far by their steps, in order."""
+        found = {int(path.stem): path for path in self._samples.glob("[0-9]*.png")}
+        return dict(sorted(found.items()))
+
     def lines(self) -> list[dict[str, float]]:
         """The log so far. A last line that a kill cut short is left out."""
         if not self._metrics.exists():

@@ -92,7 +92,7 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
             progress.update(config.batch_size)
             stopping = bool(stop)  # read once: what breaks the loop is also saved
             last = done == config.steps or stopping
-            pictured = done % intervals.picture == 0 or last
+            pictured = last or is_pictured(done, intervals.picture)
             if done % intervals.log == 0 or pictured:
                 progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()})
                 if pictured and not stopping:  # whoever stops a run waits for it
@@ -132,6 +132,12 @@ def take_step(phase: Phase, losses: Losses, step: int) -> dict[str, float]:
     if phase.after_step:
         phase.after_step()
     return figures
+
+
+def is_pictured(step: int, interval: int) -> bool:
+    """At every multiple of the interval; and before the first at its half, quarter, ... and 64th, since most
+    is learned early."""
+    return step % interval == 0 or step in {interval >> halvings for halvings in range(1, 7)}
 
 
 def annealed(progress: float, begin: float, end_factor: float) -> float:

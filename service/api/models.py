@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import state
+from service.api.etag import matches
 from service.api.openapi import BareRoute, json_response, problems
 from service.engine.registry import Model
 from service.errors import ServiceError
@@ -34,6 +35,10 @@ class ModelSummary(BaseModel):
     latent_dim: int
     prior: Literal["normal", "uniform"]
     roles: list[str]
+    directions: list[str]
+    """Names of latent directions to steer along."""
+    history: bool
+    """Whether it tells how it learned, at /models/{name}/history."""
     digest: str
     """sha256 of its manifest."""
 
@@ -54,7 +59,7 @@ class ModelDetail(ModelSummary):
     """As written at export, without the self-test's data."""
 
 
-_PARAMETERS = [
+PARAMETERS = [
     {
         "name": "name",
         "in": "path",
@@ -70,7 +75,7 @@ _PARAMETERS = [
         "description": "The newest if left out.",
     },
 ]
-_REFUSALS = problems(e404="No such model or version.", e422="The version is no number.")
+REFUSALS = problems(e404="No such model or version.", e422="The version is no number.")
 
 
 @router.get("/models", summary="What is served", responses={200: json_response(ModelList, "All models.")})
@@ -87,12 +92,12 @@ async def models(request: Request) -> Response:
 @router.get(
     "/models/{name}",
     summary="One model",
-    responses={200: json_response(ModelDetail, "The model, its manifest and metrics."), **_REFUSALS},
-    openapi_extra={"parameters": _PARAMETERS},
+    responses={200: json_response(ModelDetail, "The model, its manifest and metrics."), **REFUSALS},
+    openapi_extra={"parameters": PARAMETERS},
 )
 async def model(request: Request) -> Response:
     """Manifest, measured quality with its limit, digest and provider of one model."""
-    model = _asked(request)
+    model = asked(request)
     detail = ModelDetail(
         **_summary(request, model),
         exact=model.exact,
@@ -105,22 +110,27 @@ async def model(request: Request) -> Response:
 @router.get(
     "/models/{name}/preview.png",
     summary="A picture of samples",
-    responses={200: {"description": "PNG.", "content": {"image/png": {}}}, **_REFUSALS},
-    openapi_extra={"parameters": _PARAMETERS},
+    responses={200: {"description": "PNG.", "content": {"image/png": {}}}, **REFUSALS},
+    openapi_extra={"parameters": PARAMETERS},
 )
 async def preview(request: Request) -> Response:
     """The picture that was made when the model was exported."""
-    model = _asked(request)
+    model = asked(request)
     if model.preview is None:
         raise ServiceError(404, "no-preview", "this model came without a picture")
-    etag = f'"{model.digest[:32]}"'
+    return cached(request, model.preview, model.digest, "image/png")
+
+
+def cached(request: Request, content: bytes, digest: str, media_type: str) -> Response:
+    """A file of a bundle, or 304 for a caller that has it."""
+    etag = f'"{digest[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "public, max-age=300"}
-    if etag in request.headers.get("if-none-match", ""):
+    if matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    return Response(model.preview, media_type="image/png", headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
 
 
-def _asked(request: Request) -> Model:
+def asked(request: Request) -> Model:
     """The model that path and query name."""
     version = request.query_params.get("version")
     if version is not None and not re.fullmatch(r"[0-9]{1,9}", version, re.ASCII):
@@ -144,5 +154,7 @@ def _summary(request: Request, model: Model) -> dict[str, Any]:
         "latent_dim": manifest.latent_dim,
         "prior": manifest.prior,
         "roles": list(manifest.roles),
+        "directions": [direction.name for direction in manifest.directions],
+        "history": model.history is not None,
         "digest": model.digest,
     }

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from service.engine.session import Array, Port, Provider, Session
 from service.errors import invalid
-from service.manifest import CLASSES, SIDE, GoldenValues, Manifest, RoleName
+from service.manifest import CLASSES, SIDE, File, GoldenValues, Manifest, Role, RoleName
 
 MANIFEST_BYTES = 16 * 1024 * 1024
 IMAGE = Port("uint8", (None, SIDE, SIDE))
@@ -30,6 +30,16 @@ class BundleError(Exception):
 
 
 @dataclass(frozen=True)
+class History:
+    """How a model learned: the contents of the manifest's `history`."""
+
+    curves: bytes
+    """JSON."""
+    frames: bytes
+    """WebP."""
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A bundle that passed every check, with its networks loaded and warm."""
 
@@ -41,6 +51,8 @@ class Bundle:
     """Whether the generator's self-test gave the very bytes of the machine that exported it."""
     preview: bytes | None
     """The PNG of samples beside the manifest."""
+    history: History | None
+    """How the model learned, where the bundle says."""
 
 
 def load_bundle(folder: Path, provider: Provider) -> Bundle:
@@ -63,7 +75,24 @@ def load_bundle(folder: Path, provider: Provider) -> Bundle:
         sessions,
         exact,
         read_inside(folder, preview.name, MANIFEST_BYTES) if preview.exists() else None,
+        _history(folder, manifest),
     )
+
+
+def contract(manifest: Manifest, role: RoleName) -> tuple[dict[str, Port], dict[str, Port]]:
+    """What goes in and comes out. A role reads labels if its self-test gives them."""
+    z = Port("float32", (None, manifest.latent_dim))
+    outputs: dict[RoleName, dict[str, Port]] = {
+        "generator": {"image": IMAGE},
+        "discriminator": {"score": Port("float32", (None,))},
+        "encoder": {"z": z},
+        "classifier": {"logits": Port("float32", (None, CLASSES))},
+    }
+    if role == "generator":
+        return {"z": z} | ({"label": LABEL} if manifest.conditional else {}), outputs[role]
+    golden: GoldenValues = getattr(manifest.golden, role)
+    labelled = manifest.conditional and golden.labels is not None
+    return {"image": IMAGE} | ({"label": LABEL} if labelled else {}), outputs[role]
 
 
 def read_inside(folder: Path, name: str, limit: int) -> bytes:
@@ -96,6 +125,23 @@ def _parse(folder: Path, data: bytes) -> Manifest:
 def _load_role(folder: Path, manifest: Manifest, role: RoleName, provider: Provider) -> Session:
     entry = manifest.roles[role]
     path = folder / entry.file
+    data = _verified(folder, entry)
+    try:
+        session = Session(data, provider)
+    except ValueError as error:
+        raise BundleError(path, str(error)) from None
+    inputs, outputs = contract(manifest, role)
+    for kind, found, wanted in (("inputs", session.inputs, inputs), ("outputs", session.outputs, outputs)):
+        if found != wanted:
+            raise BundleError(
+                path, f"has the {kind} {_describe(found)}, but a {role} has {_describe(wanted)}"
+            )
+    return session
+
+
+def _verified(folder: Path, entry: Role | File) -> bytes:
+    """The file's bytes, if they are what the manifest says."""
+    path = folder / entry.file
     data = read_inside(folder, entry.file, entry.bytes)
     if len(data) != entry.bytes:
         raise BundleError(path, f"has {len(data):,} bytes, but the manifest says {entry.bytes:,}")
@@ -105,33 +151,13 @@ def _load_role(folder: Path, manifest: Manifest, role: RoleName, provider: Provi
             path,
             f"is corrupted or was replaced: its sha256 is {digest}, but the manifest says {entry.sha256}",
         )
-    try:
-        session = Session(data, provider)
-    except ValueError as error:
-        raise BundleError(path, str(error)) from None
-    inputs, outputs = _contract(manifest, role)
-    for kind, found, wanted in (("inputs", session.inputs, inputs), ("outputs", session.outputs, outputs)):
-        if found != wanted:
-            raise BundleError(
-                path, f"has the {kind} {_describe(found)}, but a {role} has {_describe(wanted)}"
-            )
-    return session
+    return data
 
 
-def _contract(manifest: Manifest, role: RoleName) -> tuple[dict[str, Port], dict[str, Port]]:
-    """What goes in and comes out. A role reads labels if its self-test gives them."""
-    z = Port("float32", (None, manifest.latent_dim))
-    outputs: dict[RoleName, dict[str, Port]] = {
-        "generator": {"image": IMAGE},
-        "discriminator": {"score": Port("float32", (None,))},
-        "encoder": {"z": z},
-        "classifier": {"logits": Port("float32", (None, CLASSES))},
-    }
-    if role == "generator":
-        return {"z": z} | ({"label": LABEL} if manifest.conditional else {}), outputs[role]
-    golden: GoldenValues = getattr(manifest.golden, role)
-    labelled = manifest.conditional and golden.labels is not None
-    return {"image": IMAGE} | ({"label": LABEL} if labelled else {}), outputs[role]
+def _history(folder: Path, manifest: Manifest) -> History | None:
+    if manifest.history is None:
+        return None
+    return History(_verified(folder, manifest.history.curves), _verified(folder, manifest.history.frames))
 
 
 def _describe(ports: dict[str, Port]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from service.engine.batcher import Batcher, Observer, Pool
-from service.engine.bundle import Bundle, BundleError, load_bundle
+from service.engine.bundle import Bundle, BundleError, History, load_bundle
 from service.engine.session import Provider
 from service.errors import ServiceError
 from service.manifest import NAME, Manifest, RoleName
@@ -30,6 +30,8 @@ class Model:
     """Whether its self-test gave the very bytes of the exporting machine, or differed by some levels."""
     preview: bytes | None
     """PNG of samples."""
+    history: History | None
+    """How it learned."""
     generator: Batcher
     discriminator: Batcher | None
     encoder: Batcher | None
@@ -153,6 +155,7 @@ def _model(bundle: Bundle, pool: Pool, max_batch: int, observer: ObserverFactory
         bundle.sessions["generator"].provider,
         bundle.exact,
         bundle.preview,
+        bundle.history,
         batchers["generator"],
         batchers.get("discriminator"),
         batchers.get("encoder"),

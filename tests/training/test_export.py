@@ -19,6 +19,8 @@ from training.graph import ExportError
 from training.run import Run
 from training.trainer import fit
 
+EXTRA = {"manifest.json", "preview.png", "history.json", "history.webp"}
+
 
 def bundle(name: str, folder: Path) -> Path:
     torch.manual_seed(0)
@@ -34,9 +36,7 @@ def test_a_bundle_is_complete_and_keeps_its_word(name: str, tmp_path: Path) -> N
     folder = bundle(name, tmp_path)
     assert folder == tmp_path / "models" / name / "1"
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    assert {f"{role}.onnx" for role in manifest.roles} | {"manifest.json", "preview.png"} == {
-        path.name for path in folder.iterdir()
-    }
+    assert {f"{role}.onnx" for role in manifest.roles} | EXTRA == {path.name for path in folder.iterdir()}
     assert [path.name for path in folder.parent.iterdir()] == ["1"], "nothing half-written is left"
     for role in manifest.roles.values():
         content = (folder / role.file).read_bytes()

@@ -8,7 +8,7 @@ from training import recipes
 from training.recipe import Batch, Losses
 from training.recipes.gan import Config, Gan
 from training.run import Run
-from training.trainer import ROWS, DivergedError, Intervals, annealed, fit, sample
+from training.trainer import ROWS, DivergedError, Intervals, annealed, fit, is_pictured, sample
 
 SMALL = Config(steps=3, batch_size=16, ema=0.9)
 
@@ -82,10 +82,15 @@ def test_pictured_steps_are_logged_with_the_quality_of_their_samples(tmp_path: P
     run = Run(tmp_path)
     fit(Gan(SMALL), few("train"), run, Intervals(log=5, picture=2, save=1000))
     lines = run.lines()
-    assert [line["step"] for line in lines] == [2, 3]
+    assert [line["step"] for line in lines] == list(run.pictures()) == [1, 2, 3]
     for line in lines:
         assert line["frechet_distance"] > 0
         assert sum(line[f"share_of_{digit}"] for digit in range(10)) == pytest.approx(1)
+
+
+def test_early_steps_are_pictured_more_often() -> None:
+    pictured = [step for step in range(1, 3001) if is_pictured(step, 1000)]
+    assert pictured == [15, 31, 62, 125, 250, 500, 1000, 2000, 3000]
 
 
 def test_watching_changes_no_weight(tmp_path: Path) -> None:
