@@ -2,10 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVICE := .venv
 DEV := .venv-dev
+CLIENTS := .venv-clients
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test check check-models openapi settings lock image
+.PHONY: help serve train test test-clients check check-models openapi settings lock image
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +21,9 @@ train: $(DEV)/installed ## train one recipe: RECIPE=gan, ARGS="--seed 1" for fla
 
 test: check ## check, then all tests; ARGS="-k batcher" for pytest's flags
 	$(DEV)/bin/python -m pytest $(ARGS)
+
+test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton and OpenAI
+	SERVER_PYTHON=$(SERVICE)/bin/python $(CLIENTS)/bin/python -m pytest -o addopts= -o filterwarnings= tests/clients $(ARGS)
 
 check: $(DEV)/installed ## lint, format, types and import contracts
 	$(DEV)/bin/ruff check .
@@ -56,4 +60,10 @@ $(DEV)/installed: requirements/dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=...")'
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install -r $<
+	touch $@
+
+# Other people's clients, of which the service must not need one.
+$(CLIENTS)/installed: tests/clients/requirements.txt
+	$(PYTHON) -m venv --clear $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install -r $<
 	touch $@

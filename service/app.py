@@ -9,7 +9,19 @@ from fastapi_swagger import patch_fastapi
 from starlette.middleware.cors import CORSMiddleware
 
 from service import __version__
-from service.api import classify, decode, encode, generate, history, interpolate, models, ops, score
+from service.api import (
+    classify,
+    decode,
+    encode,
+    generate,
+    history,
+    interpolate,
+    models,
+    ops,
+    score,
+    v2,
+    v2_infer,
+)
 from service.api.openapi import document
 from service.engine.registry import Registry
 from service.engine.threads import available_threads
@@ -57,7 +69,19 @@ def create_app(
     app.state.metrics = metrics
     app.state.registry = None
     app.state.draining = False
-    for part in (generate, decode, interpolate, score, encode, classify, models, history, ops):
+    for part in (
+        generate,
+        decode,
+        interpolate,
+        score,
+        encode,
+        classify,
+        models,
+        history,
+        v2,
+        v2_infer,
+        ops,
+    ):
         app.include_router(part.router)
     # /docs with its scripts served from here: FastAPI's own page loads them from another host.
     patch_fastapi(app, redirect_from_root_to_docs=False)

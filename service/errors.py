@@ -1,4 +1,4 @@
-"""The one error that the service raises on purpose, and how it reads in problem+json (RFC 9457).
+"""The one error that the service raises on purpose, and how it reads in each of the APIs.
 
 Pure: no web framework here, so that the engine can raise it too.
 """
@@ -101,6 +101,35 @@ def problem(error: ServiceError, request_id: str | None = None) -> bytes:
     if request_id is not None:
         members["request_id"] = request_id
     return json.dumps(members, allow_nan=False).encode("ascii")
+
+
+def answer(error: ServiceError, path: str, request_id: str | None = None) -> tuple[int, str, bytes]:
+    """Status, media type and body of the error in the words of the API that the path belongs to.
+
+    The Open Inference Protocol (/v2) and OpenAI's API (/v1) say 400 for what the caller got wrong.
+    """
+    status = 400 if error.status == 422 else error.status
+    if path == "/v2" or path.startswith("/v2/"):
+        return status, "application/json", inference_error(error)
+    if path.startswith("/v1/"):
+        return status, "application/json", openai_error(error)
+    return error.status, PROBLEM_JSON, problem(error, request_id)
+
+
+def inference_error(error: ServiceError) -> bytes:
+    """The error as the Open Inference Protocol has it."""
+    return json.dumps({"error": error.detail}).encode("ascii")
+
+
+def openai_error(error: ServiceError) -> bytes:
+    """The error as OpenAI's API has it; `param` is the field that is wrong."""
+    members = {
+        "message": error.detail,
+        "type": "server_error" if error.status >= 500 else "invalid_request_error",
+        "param": str(error.errors[0]["loc"][-1]) if error.errors else None,
+        "code": error.code,
+    }
+    return json.dumps({"error": members}).encode("ascii")
 
 
 def _phrase(status: int) -> str:

@@ -1,4 +1,4 @@
-"""Turns every error of HTTP into problem+json: our own, the framework's, and what nobody expected."""
+"""Turns every error of HTTP into an answer of the API that was asked: ours, the framework's, and bugs."""
 
 import logging
 
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import PROBLEM_JSON, ServiceError, invalid_fields, problem
+from service.errors import ServiceError, answer, invalid_fields
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that left; nobody receives it, the log and the metrics show it."""
@@ -32,12 +32,9 @@ def render(error: ServiceError, scope: Scope) -> Response:
     """The answer to this error. Its code is left in the request's state, for the log and the metrics."""
     state = scope.setdefault("state", {})
     state["error_code"] = error.code
-    return Response(
-        problem(error, state.get("request_id")),
-        status_code=error.status,
-        headers=error.headers,
-        media_type=PROBLEM_JSON,
-    )
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    status, media_type, body = answer(error, path, state.get("request_id"))
+    return Response(body, status_code=status, headers=error.headers, media_type=media_type)
 
 
 class CatchAll:

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Largest image file sent to /score, /encode or /classify."""
     score_pixels: int = Field(default=4_000_000, ge=1)
     """Most pixels of an image sent to /score, /encode or /classify, checked before it is decoded."""
+    infer_body_bytes: int = Field(default=4 * MIB, ge=1)
+    """Largest body of /v2/models/.../infer, and the most that a compressed one may become."""
 
     header_bytes: int = Field(default=32 * KIB, ge=1 * KIB)
     """Most bytes of request line and headers together; past it the answer is 431."""

@@ -1,5 +1,6 @@
 """Reads and validates request bodies: bounded while they stream in, and never answered with a 500."""
 
+import zlib
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ Validated = TypeVar("Validated", bound=BaseModel)
 
 # What `curl -d` says of any body. Refusing it would punish the first command that everybody types.
 _CURL = "application/x-www-form-urlencoded"
+
+_WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -35,6 +38,28 @@ async def read_body(request: Request, limit: int) -> bytes:
         if not message.get("more_body", False):
             return chunk if not chunks else b"".join([*chunks, chunk])
         chunks.append(chunk)
+
+
+def decompressed(data: bytes, encoding: str, limit: int) -> bytes:
+    """A body as it was before its Content-Encoding: gzip, deflate (RFC 9110: in zlib's format) or none.
+
+    ServiceError 413 where it would become more than `limit` bytes, of which no more are made; 422 for another
+    encoding, and for what is broken or goes on after its end.
+    """
+    if encoding in ("", "identity"):
+        return data
+    if encoding not in _WINDOW_BITS:
+        raise ServiceError(422, "content-encoding", "send the body as gzip, as deflate, or as it is")
+    inflater = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        out = inflater.decompress(data, limit + 1)
+    except zlib.error:
+        raise ServiceError(422, "content-encoding", f"the body is not {encoding}") from None
+    if len(out) > limit:
+        raise _too_large(limit)
+    if not inflater.eof or inflater.unused_data:
+        raise ServiceError(422, "content-encoding", f"the {encoding} body is cut short, or goes on after it")
+    return out
 
 
 async def json_body(request: Request, model: type[Validated], limit: int) -> Validated:

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from service.engine.session import Array, Port
+from service.engine.statistics import Statistics
 from service.errors import ServiceError
 
 INLINE_ROWS = 32
@@ -43,11 +44,12 @@ class Observer(Protocol):
 class _Job:
     """One call of `submit`: rows [0, size) of which [0, taken) have gone into runs and `done` came back."""
 
-    __slots__ = ("deadline", "done", "feeds", "future", "out", "size", "taken", "timer")
+    __slots__ = ("arrived", "deadline", "done", "feeds", "future", "out", "size", "taken", "timer")
 
     def __init__(
         self, feeds: Mapping[str, Array], size: int, deadline: float, future: asyncio.Future[Array]
     ) -> None:
+        self.arrived = time.perf_counter_ns()
         self.feeds = feeds
         self.size = size
         self.deadline = deadline
@@ -167,6 +169,7 @@ class Batcher:
         """The arrays that `submit` must be given; the first axis is the batch."""
         self.queued = False
         """Whether the pool has it in line."""
+        self.statistics = Statistics()
         self._network = network
         self._pool = pool
         self._observer = observer
@@ -185,15 +188,23 @@ class Batcher:
         """
         size = self._check(feeds)
         loop = asyncio.get_running_loop()
-        self._pool.admit(size)
+        try:
+            self._pool.admit(size)
+        except ServiceError:
+            self.statistics.fail.add(0)
+            raise
         job = _Job(feeds, size, deadline, loop.create_future())
         self._jobs.append(job)
         self._pool.wake(self, loop)
         if self._pool.busy:
             self._arm(job, loop)
+        outcome = self.statistics.fail
         try:
-            return await job.future
+            rows = await job.future
+            outcome = self.statistics.success
+            return rows
         finally:
+            outcome.add(time.perf_counter_ns() - job.arrived)
             if job.timer is not None:
                 job.timer.cancel()
             if job.taken < size:
@@ -203,6 +214,7 @@ class Batcher:
         """Fills a run: first an equal share for every job, so that n = 256 cannot starve n = 1, then in order
         of arrival. Jobs that were served and want more go to the end."""
         now = loop.time()
+        clock = time.perf_counter_ns()
         for job in [job for job in self._jobs if job.future.done() or job.deadline <= now]:
             self._jobs.remove(job)
             _expire(job)
@@ -218,6 +230,8 @@ class Batcher:
                     break
                 if count == 0:
                     continue
+                if job.taken == 0:
+                    self.statistics.queue.add(clock - job.arrived)
                 starts.setdefault(job, job.taken)
                 job.taken += count
                 room -= count
@@ -249,6 +263,7 @@ class Batcher:
                 _fail(part.job, ServiceError(500, "inference-failed", "the model failed on this input"))
             return
         self._observer.ran(images, seconds)
+        self.statistics.ran(len(slices), images, seconds)
         position = 0
         for part in slices:
             count = part.stop - part.start

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from service.errors import ServiceError, fields_of, invalid, problem
+from service.errors import ServiceError, answer, fields_of, invalid, problem
 
 
 class Body(BaseModel):
@@ -81,3 +81,17 @@ def test_an_unknown_field_is_told_the_nearest_or_all() -> None:
         "there is no such field, but n, names",
     ]
     assert errors[0]["loc"] == ["body", "nams"]
+
+
+def test_an_error_reads_as_its_api_has_it() -> None:
+    error = ServiceError(422, "invalid", "n: wrong", errors=[{"loc": ["body", "n"], "msg": "x", "type": "t"}])
+    assert answer(error, "/generate", "id") == (422, "application/problem+json", problem(error, "id"))
+    status, media_type, body = answer(error, "/v2/models/x/infer", "id")
+    assert (status, media_type, json.loads(body)) == (400, "application/json", {"error": "n: wrong"})
+    assert answer(error, "/v2")[0] == 400
+    assert answer(error, "/v22")[1] == "application/problem+json"
+    status, media_type, body = answer(error, "/v1/images/generations", "id")
+    members = {"message": "n: wrong", "type": "invalid_request_error", "param": "n", "code": "invalid"}
+    assert (status, media_type, json.loads(body)) == (400, "application/json", {"error": members})
+    full = json.loads(answer(ServiceError(503, "queue-full", "later"), "/v1/models")[2])["error"]
+    assert (full["type"], full["param"]) == ("server_error", None)

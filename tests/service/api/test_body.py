@@ -1,5 +1,7 @@
 """Bodies: bounded while they stream in, and whatever they hold, never an unexpected exception."""
 
+import gzip
+import zlib
 from collections.abc import Iterable
 
 import pytest
@@ -9,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from service.api.body import json_body, media_type, read_body
+from service.api.body import decompressed, json_body, media_type, read_body
 from service.errors import ServiceError, problem
 
 
@@ -174,3 +176,24 @@ async def test_any_bytes_are_a_model_or_422(data: bytes) -> None:
 def test_media_type_drops_parameters_and_case() -> None:
     assert media_type({"content-type": "Image/PNG; q=1"}) == "image/png"
     assert media_type({}) == ""
+
+
+@given(st.binary(max_size=100), st.sampled_from(["", "identity", "gzip", "deflate"]))
+def test_a_body_is_as_it_was_before_its_encoding(data: bytes, encoding: str) -> None:
+    encoded = {"gzip": gzip.compress(data), "deflate": zlib.compress(data)}.get(encoding, data)
+    assert decompressed(encoded, encoding, 100) == data
+
+
+@given(st.binary(max_size=50), st.sampled_from(["gzip", "deflate", "br"]))
+def test_any_compressed_bytes_are_a_body_or_a_refusal(data: bytes, encoding: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        decompressed(b"\x00" + data, encoding, 100)
+    assert caught.value.status == 422
+
+
+def test_no_more_than_the_limit_is_decompressed() -> None:
+    bomb = gzip.compress(b"\x00" * 1_000_000)
+    with pytest.raises(ServiceError) as caught:
+        decompressed(bomb, "gzip", 1000)
+    assert caught.value.status == 413
+    assert decompressed(gzip.compress(b"\x00" * 1000), "gzip", 1000) == b"\x00" * 1000

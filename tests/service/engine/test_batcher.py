@@ -382,3 +382,23 @@ async def test_bytes_do_not_depend_on_the_company(tmp_path: Path) -> None:
         assert np.array_equal(np.concatenate(parts), whole)
     assert np.array_equal(np.concatenate([await images(row, row + 1) for row in range(256)]), whole)
     pool.close()
+
+
+async def test_statistics_tell_requests_from_images_and_runs() -> None:
+    bench = Bench(max_batch=4)
+    await asyncio.gather(bench.ask(1), bench.ask(2, 3), bench.ask(*range(5)))
+    held = bench.batcher.statistics
+    assert (held.success.count, held.fail.count, held.queue.count) == (3, 0, 3)
+    assert (held.inferences, held.executions) == (8, len(bench.network.batches))
+    assert held.success.ns >= held.queue.ns > 0
+
+
+async def test_statistics_of_what_fails() -> None:
+    bench = Bench(limit=2)
+    with pytest.raises(ServiceError):
+        await bench.ask(1, 2, 3)
+    bench.network.error = RuntimeError("broken")
+    with pytest.raises(ServiceError):
+        await bench.ask(1)
+    assert (bench.batcher.statistics.success.count, bench.batcher.statistics.fail.count) == (0, 2)
+    assert bench.batcher.statistics.executions == 0
