@@ -133,6 +133,14 @@ class Training(Part):
     libraries: dict[str, str]
 
 
+class AsWritten(Part):
+    """The system as its paper has it, without later stabilisers: trained and measured, but not shipped."""
+
+    config: dict[str, bool | int | float | str | None]
+    training: Training
+    metrics: dict[str, Metric]
+
+
 class Manifest(Part):
     schema_version: Literal[1] = 1
     name: Name
@@ -152,6 +160,7 @@ class Manifest(Part):
     directions: list[Direction] = []
     metrics: dict[str, Metric] = {}
     training: Training
+    as_written: AsWritten | None = None
     history: History | None = None
     licence: str
 

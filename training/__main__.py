@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 
-from training import checkpoint, data, recipes
+from training import data, recipes
 from training.errors import TrainingError
 from training.run import Run, RunError
 from training.trainer import fit
@@ -84,20 +84,19 @@ def export(
         name: Its folder there and its name in the API; by default the recipe's.
         version: By default one more than the newest there.
     """
-    from training.export import export as write  # onnx and onnxruntime are slow to import
+    from training import export as exporting  # onnx and onnxruntime are slow to import
 
     run = Run(run_dir)
-    begun = run.read_config()
-    recipe = recipes.recipe_class(begun["recipe"])(recipes.config_class(begun["recipe"])(**begun["config"]))
-    recipe = checkpoint.averaged(run.checkpoint, recipe)
+    system, recipe = exporting.trained(run)
     test = data.load("t10k", data_dir)
-    folder = write(recipe, name or begun["recipe"], models_dir, test, run, version)
+    folder = exporting.export(recipe, name or system, models_dir, test, run, version)
     print(f"{folder} is ready: python -m service serve")
 
 
 def evaluate(
     bundles: tyro.conf.Positional[tuple[Path, ...]] = (),
     all: bool = False,
+    as_written: Path | None = None,
     models_dir: Path = Path("models"),
     data_dir: DataDir = None,
     threads: Threads = CORES,
@@ -107,11 +106,13 @@ def evaluate(
     Args:
         bundles: Folders of bundles, such as models/gan/1.
         all: The newest version of every model; also writes the leaderboard, models/README.md.
+        as_written: A run of `train NAME --paper` to measure instead, for that system's bundle to record.
         models_dir: Where bundles live.
     """
-    from training import evaluate as measuring  # loads onnxruntime and scipy
+    from training import as_written as paper  # these load onnxruntime and scipy
+    from training import evaluate as measuring
 
-    if all == bool(bundles):
+    if all == bool(bundles) or (as_written and len(bundles) != 1):
         raise RunError("name the bundles to measure, such as models/gan/1, or say --all")
     torch.set_num_threads(threads)
     yardstick = measuring.Yardstick(data.load("train", data_dir), data.load("t10k", data_dir))
@@ -119,8 +120,13 @@ def evaluate(
         measuring.evaluate_all(models_dir, yardstick)
         print(f"The leaderboard is {models_dir / 'README.md'}")
     for bundle in bundles:
-        metrics = measuring.evaluate(bundle, yardstick)
-        measuring.record(bundle, metrics)
+        if as_written:
+            measured = paper.measure(Run(as_written), yardstick)
+            measuring.record(bundle, as_written=measured)
+            metrics = measured.metrics
+        else:
+            metrics = measuring.evaluate(bundle, yardstick)
+            measuring.record(bundle, metrics=metrics)
         print(bundle)
         for name, metric in metrics.items():
             floor = "" if metric.floor is None else f"   real {metric.floor:g}"

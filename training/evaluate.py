@@ -149,7 +149,7 @@ def reconstruction_error(served: Served, digits: Digits) -> float:
 def evaluate_all(models: Path, yardstick: Yardstick) -> None:
     """Measures the newest version of every model, records the figures and writes the leaderboard."""
     for bundle in leaderboard.newest(models):
-        record(bundle, evaluate(bundle, yardstick))
+        record(bundle, metrics=evaluate(bundle, yardstick))
     leaderboard.write(models, yardstick.test)
 
 
@@ -169,10 +169,10 @@ def summarise(drawn: list[Figures], floor: Mapping[str, float]) -> dict[str, Met
     }
 
 
-def record(bundle: Path, metrics: dict[str, Metric]) -> None:
-    """Puts the figures into the bundle's manifest, which a reader sees before or after, never half."""
+def record(bundle: Path, **fields: object) -> None:
+    """Puts figures into the bundle's manifest, which a reader sees before or after, never half."""
     manifest = read_manifest(bundle)
-    whole = Manifest.model_validate(manifest.model_dump() | {"metrics": metrics})
+    whole = Manifest.model_validate(manifest.model_dump() | fields)
     temporary = bundle / ".manifest.json.partial"
     temporary.write_text(whole.model_dump_json(indent=1) + "\n")
     os.replace(temporary, bundle / "manifest.json")

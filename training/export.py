@@ -29,7 +29,7 @@ from service.manifest import (
     Score,
     Training,
 )
-from training import graph, history
+from training import checkpoint, graph, history, recipes
 from training.data import Digits
 from training.recipe import Recipe
 from training.run import Run
@@ -80,6 +80,14 @@ def export(
         shutil.rmtree(hidden, ignore_errors=True)
         raise
     return target
+
+
+def trained(run: Run) -> tuple[str, Recipe]:
+    """The name of the run's recipe, and the recipe with the weights to export."""
+    begun = run.read_config()
+    name: str = begun["recipe"]
+    recipe = recipes.recipe_class(name)(recipes.config_class(name)(**begun["config"]))
+    return name, checkpoint.averaged(run.checkpoint, recipe)
 
 
 def newest(folder: Path) -> int:

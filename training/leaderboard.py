@@ -76,8 +76,9 @@ def page(manifests: list[Manifest]) -> str:
             "",
             "The top row is the floor: the same figures for as many real training digits, which a perfect"
             " generator would get. ± is the standard deviation over repeated draws of z. Conditional models"
-            " were asked for the labels of those training digits. Each manifest has all figures; times are of"
-            " the machine that measured them.",
+            " were asked for the labels of those training digits. A system's second row is the paper's own"
+            " algorithm, without later stabilisers (`train NAME --paper`); it is not shipped. Each manifest"
+            " has all figures; times are of the machine that measured them.",
             "",
             "## What the figures say",
             "",
@@ -97,19 +98,22 @@ def table(manifests: list[Manifest]) -> list[str]:
     rows.append(["real digits", "", "1", *(_floor(name, floor) for name in COLUMNS)])
     for manifest in manifests:
         paper = manifest.paper
-        rows.append(
-            [
-                f"[`{manifest.name}`]({manifest.name}/{manifest.version}) {manifest.title}",
-                f"[{paper.authors.split(',')[0].removesuffix(' et al.')} {paper.year}]({paper.url})",
-                _multiple(manifest.metrics["frechet_distance"]),
-                *(_cell(name, manifest.metrics.get(name)) for name in COLUMNS),
-            ]
-        )
+        name = f"[`{manifest.name}`]({manifest.name}/{manifest.version}) {manifest.title}"
+        cited = f"[{paper.authors.split(',')[0].removesuffix(' et al.')} {paper.year}]({paper.url})"
+        rows.append([name, cited, *_figures(manifest.metrics)])
+        if manifest.as_written:
+            rows.append(
+                [f"`{manifest.name}` as its paper has it", "", *_figures(manifest.as_written.metrics)]
+            )
     return ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def _floor(name: str, floor: dict[str, float]) -> str:
     return format(floor[name], CATALOGUE[name].style) if name in floor else ""
+
+
+def _figures(metrics: dict[str, Metric]) -> list[str]:
+    return [_multiple(metrics["frechet_distance"]), *(_cell(name, metrics.get(name)) for name in COLUMNS)]
 
 
 def _multiple(metric: Metric) -> str:

@@ -1,16 +1,21 @@
 """Evaluation of bundles: every figure is explained, real digits are at the floor, manifests stay whole."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
 from service.manifest import Manifest, Metric
 from tests.service.bundles import write_bundle
 from tests.training.conftest import few
-from training import leaderboard
+from training import leaderboard, recipes
+from training.as_written import measure
 from training.evaluate import Yardstick, evaluate, evaluate_all, record, summarise
 from training.metrics.catalogue import CATALOGUE
-from training.served import BundleError
+from training.run import Run
+from training.served import BundleError, read_manifest
+from training.trainer import fit
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +74,13 @@ def test_figures_are_recorded_without_touching_the_rest(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path, "gan")
     before = Manifest.model_validate_json((bundle / "manifest.json").read_bytes())
     files = sorted(bundle.iterdir())
-    record(bundle, {"recall": Metric(value=0.5, floor=0.9, spread=0.01)})
+    record(bundle, metrics={"recall": Metric(value=0.5, floor=0.9, spread=0.01)})
     after = Manifest.model_validate_json((bundle / "manifest.json").read_bytes())
     assert after.metrics == {"recall": Metric(value=0.5, floor=0.9, spread=0.01)}
     assert after.model_copy(update={"metrics": before.metrics}) == before
     assert sorted(bundle.iterdir()) == files
     with pytest.raises(BundleError, match="missing"):
-        record(tmp_path, {})
+        record(tmp_path, metrics={})
 
 
 def test_the_leaderboard_has_every_model_s_newest_version_best_first(
@@ -99,6 +104,23 @@ def test_the_leaderboard_has_every_model_s_newest_version_best_first(
     assert f"({worst.relative_to(tmp_path)})" in rows[4]
     assert (tmp_path / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "cgan", "gan", "leaderboard.png"]
+
+
+def test_the_paper_s_own_settings_have_a_row_of_their_own(yardstick: Yardstick, tmp_path: Path) -> None:
+    name, run = "gan", Run(tmp_path / "run")
+    torch.manual_seed(0)
+    config = dataclasses.replace(recipes.as_written(name), steps=2, batch_size=32)
+    assert fit(recipes.recipe_class(name)(config), few("train"), run) is not None
+    bundle = write_bundle(tmp_path / "models", name)
+    record(bundle, metrics=evaluate(bundle, yardstick), as_written=measure(run, yardstick))
+    written = read_manifest(bundle).as_written
+    assert written is not None
+    assert written.config["r1_gamma"] == 0
+    assert written.training.images == 64
+    served, paper = leaderboard.table([read_manifest(bundle)])[3:]
+    assert served.startswith("| [`gan`](gan/1)")
+    assert paper.startswith("| `gan` as its paper has it |")
+    assert format(written.metrics["frechet_distance"].value, ".2f") in paper
 
 
 def test_every_column_of_the_table_is_a_figure_that_is_explained() -> None:
