@@ -3,6 +3,7 @@
 [-1, 1] never leaves the graph: the generator ends in uint8, discriminator and encoder begin with it.
 """
 
+import copy
 import logging
 import warnings
 
@@ -18,6 +19,8 @@ from training.errors import TrainingError
 
 OUTPUT = {"generator": "image", "discriminator": "score", "encoder": "z", "classifier": "logits"}
 PARITY_BATCHES = (1, 3, 64)
+SMALL = 1024
+"""Up to so many values a tensor keeps float32: biases and constants cost nothing."""
 
 
 class ExportError(TrainingError):
@@ -50,7 +53,12 @@ class FromImage(nn.Module):
 
 
 def to_onnx(role: RoleName, module: nn.Module, latent_dim: int, labelled: bool) -> bytes:
-    """The module as a checked, self-contained ONNX model with a free batch size."""
+    """The module as a checked, self-contained ONNX model with a free batch size.
+
+    Its weights are rounded to float16 and stored so, in half the bytes; they are float32 again when it is
+    loaded, and everything is computed in float32.
+    """
+    module = round_to_half(copy.deepcopy(module))
     whole = (FromLatent(module) if role == "generator" else FromImage(module)).eval()
     names = [*(["z"] if role == "generator" else ["image"]), *(["label"] if labelled else [])]
     feeds = example(role, 1, latent_dim, labelled, seed=0)
@@ -72,6 +80,7 @@ def to_onnx(role: RoleName, module: nn.Module, latent_dim: int, labelled: bool) 
     assert program is not None
     model = program.model_proto
     _strip(model)
+    store_as_half(model)
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString(deterministic=True)
     _check_parity(role, whole, content, latent_dim, labelled)
@@ -99,6 +108,32 @@ def session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def round_to_half(module: nn.Module) -> nn.Module:
+    """The same module, its larger weights rounded to what float16 can hold."""
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.numel() > SMALL:
+                weight.copy_(weight.half())
+    return module
+
+
+def store_as_half(model: onnx.ModelProto) -> None:
+    """Stores the larger float32 weights as float16, with a Cast back that onnxruntime folds on loading."""
+    graph = model.graph
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) <= SMALL:
+            continue
+        name, half = weight.name, f"{weight.name}.half"
+        casts.append(onnx.helper.make_node("Cast", [half], [name], to=onnx.TensorProto.FLOAT))
+        weight.CopyFrom(
+            onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight).astype(np.float16), half)
+        )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _strip(model: onnx.ModelProto) -> None:

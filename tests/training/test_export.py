@@ -76,6 +76,22 @@ def test_a_failed_export_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyte
     assert list((tmp_path / "models" / "gan").iterdir()) == []
 
 
+def test_large_weights_are_stored_as_float16_and_computed_with_as_float32(tmp_path: Path) -> None:
+    folder = bundle("gan", tmp_path)
+    model = onnx.load(folder / "generator.onnx")
+    large = [weight for weight in model.graph.initializer if np.prod(weight.dims) > graph.SMALL]
+    assert large
+    assert {weight.data_type for weight in large} == {onnx.TensorProto.FLOAT16}
+    cast = {
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Cast" and node.input[0] in {w.name for w in large}
+    }
+    used = {name for node in model.graph.node if node.op_type in ("Gemm", "MatMul") for name in node.input}
+    assert cast <= used
+    assert len(cast) == len(large)
+
+
 class Blend(nn.Module):
     """A generator whose images leak into each other through the batch."""
 
