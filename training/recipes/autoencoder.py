@@ -51,8 +51,8 @@ class Autoencoder(Recipe):
         super().__init__(config)
         self.config: Config = config
         self.latent_dim = config.latent_dim
-        self.encoder = nn.Sequential(nn.Flatten(), mlp(784, 1000, 500, 250, config.latent_dim))
-        self.decoder = nn.Sequential(mlp(config.latent_dim, 250, 500, 1000, 784), ToImage())
+        self.encoder = nn.Sequential(nn.Flatten(), mlp(784, 512, 256, config.latent_dim))
+        self.decoder = nn.Sequential(mlp(config.latent_dim, 256, 512, 784), ToImage())
         self.flow = Flow(config.latent_dim, config.flow)
 
     def phases(self) -> list[Phase]:

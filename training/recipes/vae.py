@@ -57,8 +57,8 @@ class Vae(Recipe):
         super().__init__(config)
         self.config: Config = config
         self.latent_dim = config.latent_dim
-        self.encoder = GaussianEncoder(config.latent_dim, 1024, 512)
-        self.decoder = mlp(config.latent_dim, 512, 1024, 784)
+        self.encoder = GaussianEncoder(config.latent_dim, 512, 512)
+        self.decoder = mlp(config.latent_dim, 512, 512, 784)
         self.flow = Flow(config.latent_dim, config.flow)
 
     def phases(self) -> list[Phase]:

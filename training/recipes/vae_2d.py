@@ -1,0 +1,66 @@
+"""VAE with a plane for a latent space: Auto-Encoding Variational Bayes, Kingma & Welling 2013,
+arXiv 1312.6114, figure 4b.
+
+    L(theta, phi; x) = E_q(z|x)[log p(x|z)] - KL(q(z|x) || N(0, I)), to be maximised    (equation 3)
+
+Algorithm 1 with two latent dimensions: every point of it decodes to a picture, neighbours look alike,
+and the whole of what was learned fits on one sheet of paper. p(x|z) is Bernoulli per pixel. Two numbers are
+few for a digit, so its samples are blurred where digits meet.
+
+    python -m training train vae_2d            (as served)
+    python -m training train vae_2d --paper    (minibatches of 100; Adam for Adagrad)
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from training import losses
+from training import recipe as contract
+from training.networks import GaussianEncoder, ToImage, mlp, reparameterise
+from training.recipe import Batch, Losses, Paper, Phase, Recipe
+
+
+@dataclass(frozen=True)
+class Config(contract.Config):
+    steps: int = 12_000
+    beta: float = 1.0
+    """Weight of the KL term (arXiv 1804.03599); 1 is the paper's bound."""
+    learning_rate: float = 1e-3
+    """Adam's step size."""
+
+
+AS_WRITTEN = Config(batch_size=100, ema=0.0, anneal_to=1.0)
+
+
+class Vae2d(Recipe):
+    title = "VAE, 2-D"
+    summary = "A variational autoencoder with a plane for a latent space: all it knows, drawn as a map."
+    paper = Paper(
+        title="Auto-Encoding Variational Bayes",
+        authors="Kingma, Welling",
+        year=2013,
+        url="https://arxiv.org/abs/1312.6114",
+    )
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.config: Config = config
+        self.latent_dim = 2
+        self.encoder = GaussianEncoder(2, 512, 256)
+        self.decoder = mlp(2, 256, 512, 784)
+
+    def phases(self) -> list[Phase]:
+        adam = torch.optim.Adam(self.parameters(), self.config.learning_rate, fused=True)
+        return [Phase("autoencoder", self.bound, adam)]
+
+    def bound(self, batch: Batch) -> Losses:
+        mean, log_variance = self.encoder.distribution(batch.image)
+        pixels = self.decoder(reparameterise(mean, log_variance))
+        reconstruction = losses.bernoulli_nll(2 * pixels, batch.image)  # tanh(a) is the mean of logit 2a
+        kl = losses.kl_to_normal(mean, log_variance)
+        return {"loss": reconstruction + self.config.beta * kl, "reconstruction": reconstruction, "kl": kl}
+
+    def exports(self) -> dict[contract.RoleName, nn.Module]:
+        return {"generator": nn.Sequential(self.decoder, ToImage()), "encoder": self.encoder}
