@@ -41,6 +41,9 @@ class Config(contract.Config):
     """The fully connected judge."""
     conv_judge: int = 32
     """Channels of the convolutional judge's 14x14 maps (twice as many at 7x7); 0 leaves it out."""
+    conv_share: float = 0.25
+    """What the convolutional judge counts for in G's objective, from 0 to 1; the fully connected one counts
+    for the rest. More makes strokes cleaner and digits more alike."""
     learning_rate: float = 1e-3
     """Adam's step size, of both players."""
     beta1: float = 0.0
@@ -140,6 +143,8 @@ class Discriminator(nn.Module):
         if config.conv_judge:
             bodies.append(conv_body(config.conv_judge))
         self.judges = nn.ModuleList(Judge(body, config.minibatch_deviation) for body in bodies)
+        share = config.conv_share
+        self.shares = [1 - share, share] if len(bodies) == 2 else [1.0]
 
     def each(self, image: Tensor, label: Tensor) -> Tensor:
         """[judges, batch] logits."""
@@ -196,7 +201,9 @@ class Cgan(Recipe):
     def generate(self, batch: Batch) -> Losses:
         z = draw_z(self.prior, len(batch.image), self.latent_dim)
         image = self.generator(z, batch.label)
-        return {"loss": losses.non_saturating(self.discriminator.each(image, batch.label))}
+        logits = self.discriminator.each(image, batch.label)
+        judged = zip(self.discriminator.shares, logits, strict=True)
+        return {"loss": torch.stack([share * losses.non_saturating(logit) for share, logit in judged]).sum()}
 
     def exports(self) -> dict[contract.RoleName, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator}
