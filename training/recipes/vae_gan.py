@@ -1,13 +1,14 @@
 """VAE/GAN: Autoencoding beyond Pixels Using a Learned Similarity Metric, Larsen et al., arXiv 1512.09300.
 
     L_prior = KL(q(z|x) || p(z))
-    L_llike = -E_q(z|x)[log p(D_l(x) | z)],  p = N(D_l(G(z)), I)
+    L_llike = -E_q(z|x)[log p(D_l(x) | z)],  p = N(D_l(G(z)), sigma^2 I)
     L_GAN   = log D(x) + log(1 - D(G(z))) + log(1 - D(G(z_p))),  z ~ q(z|x), z_p ~ p(z)
 
 Algorithm 1: the encoder steps down L_prior + L_llike, the decoder G, which is the GAN's generator, down
 gamma L_llike - L_GAN, and D up L_GAN. Reconstructions are compared in D's features D_l, not in pixels. Here
-G maximises log D in place of minimising log(1 - D), whose gradient vanishes. The served bundle adds R1,
-negatives, minibatch deviation and averaged weights.
+G maximises log D in place of minimising log(1 - D), whose gradient vanishes. The paper has sigma = 1, so the
+size of D's features decides how much reconstruction counts; in the served bundle sigma is at its optimum
+(arXiv 2006.13202). It adds R1, negatives, minibatch deviation and averaged weights as well.
 
     python -m training train vae_gan            (as served)
     python -m training train vae_gan --paper    (the paper's RMSProp(3e-4) and no later stabilisers)
@@ -30,8 +31,10 @@ class Config(contract.Config):
     steps: int = 12_000
     latent_dim: int = 32
     """Size of z."""
-    gamma: float = 0.01
+    gamma: float = 0.002
     """Weight of the reconstruction against the GAN in the decoder's objective."""
+    unit_variance: bool = False
+    """sigma = 1 in L_llike."""
     learning_rate: float = 1e-3
     """Step size of the three players."""
     adam: bool = True
@@ -49,6 +52,8 @@ class Config(contract.Config):
 AS_WRITTEN = Config(
     ema=0.0,
     anneal_to=1.0,
+    gamma=0.01,
+    unit_variance=True,
     learning_rate=3e-4,
     adam=False,
     r1_gamma=0.0,
@@ -94,7 +99,7 @@ class VaeGan(Recipe):
         super().__init__(config)
         self.config: Config = config
         self.latent_dim = config.latent_dim
-        self.encoder = GaussianEncoder(config.latent_dim, 1024, 512)
+        self.encoder = GaussianEncoder(config.latent_dim, 512, 256)
         self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 1024, 784), ToImage())
         self.discriminator = Discriminator(config.minibatch_deviation)
 
@@ -152,9 +157,11 @@ class VaeGan(Recipe):
         return again, fresh
 
     def likelihood(self, image: Tensor, real: Tensor) -> Tensor:
-        """L_llike up to a constant: half the squared distance in D's features."""
+        """L_llike up to a constant, of distances in D's features."""
         features = self.discriminator.features
-        return losses.squared_error(features(image), features(real)) / 2
+        if self.config.unit_variance:
+            return losses.squared_error(features(image), features(real)) / 2
+        return losses.gaussian_nll(features(image), features(real))
 
     def exports(self) -> dict[contract.RoleName, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator, "encoder": self.encoder}
