@@ -186,23 +186,34 @@ class SmoothMlp(nn.Module):
 
 
 class Ascent(nn.Module):
-    """Noise z [batch, 784] to the images [batch, 1, 28, 28] that so many steps up a score's gradient find."""
+    """Noise z [batch, 784] to the images [batch, 1, 28, 28] that so many steps up a score's gradient find.
 
-    def __init__(self, score: SmoothMlp, steps: int, stride: float) -> None:
+    The first step goes `stride` times the gradient, the last `settle` times that, no pixel further than
+    `reach`. z within [-1, 1] is spread from paper to `brightest`.
+    """
+
+    def __init__(
+        self, score: SmoothMlp, steps: int, stride: float, settle: float, reach: float, brightest: float
+    ) -> None:
         super().__init__()
-        self.score, self.steps, self.stride = score, steps, stride
+        self.score, self.reach, self.brightest = score, reach, brightest
+        self.strides = [stride * (1 + (settle - 1) * i / max(1, steps - 1)) for i in range(steps)]
+
+    def begin(self, z: Tensor) -> Tensor:
+        """Where the climb from z starts."""
+        return (z.clamp(-1, 1).view(-1, 1, 28, 28) + 1) / 2 * (self.brightest + 1) - 1
 
     def climb(self, image: Tensor, noise: float = 0.0) -> Tensor:
         """From `image`, within [-1, 1], with normal noise of this standard deviation in each step."""
-        for _ in range(self.steps):
-            image = image + self.stride * self.score.gradient(image)
+        for stride in self.strides:
+            image = image + (stride * self.score.gradient(image)).clamp(-self.reach, self.reach)
             if noise:
                 image = image + noise * torch.randn_like(image)
             image = image.clamp(-1, 1)
         return image
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.climb(z.view(-1, 1, 28, 28).clamp(-1, 1))
+        return self.climb(self.begin(z))
 
 
 def initialise(network: nn.Module, std: float = 0.02) -> None:
