@@ -17,6 +17,7 @@ from service.api import (
     history,
     interpolate,
     models,
+    openai,
     ops,
     score,
     v2,
@@ -80,6 +81,7 @@ def create_app(
         history,
         v2,
         v2_infer,
+        openai,
         ops,
     ):
         app.include_router(part.router)

@@ -49,7 +49,7 @@ def curl(line: str, port: int, folder: Path) -> httpx.Response:
 
 
 def test_every_curl_line_works_in_order(shipped: Server, tmp_path: Path) -> None:
-    assert len(CURL) == 7
+    assert len(CURL) == 8
     for line in CURL:
         answer = curl(line, shipped.port, tmp_path)
         assert answer.status_code == 200, f"{line}\n{answer.text}"

@@ -66,6 +66,21 @@ def grid(images: Pixels, columns: int | None = None) -> Pixels:
     return np.ascontiguousarray(in_rows.reshape(down * height, across * width))
 
 
+def lines(images: Pixels, length: int) -> Pixels:
+    """[n * length, h, w] as n pictures [n, h, length * w], each `length` tiles side by side."""
+    _, height, width = images.shape
+    return images.reshape(-1, length, height, width).swapaxes(1, 2).reshape(-1, height, length * width)
+
+
+def framed(image: Pixels, width: int, height: int) -> Pixels:
+    """[h, w] in the middle of a black [height, width], every pixel a square as large as fits."""
+    large = enlarge(image, min(height // image.shape[0], width // image.shape[1]))
+    out = np.zeros((height, width), np.uint8)
+    top, left = (height - large.shape[0]) // 2, (width - large.shape[1]) // 2
+    out[top : top + large.shape[0], left : left + large.shape[1]] = large
+    return out
+
+
 def npy(images: Pixels) -> bytes:
     """The array as numpy.load reads it."""
     out = io.BytesIO()

@@ -104,3 +104,22 @@ def test_enlarging_by_one_copies_nothing() -> None:
     images = digits(2)
     assert encode.enlarge(images, 1) is images
     assert encode.enlarge(images, 4).shape == (2, 112, 112)
+
+
+@given(hnp.arrays(np.uint8, (6, 3, 2)), st.sampled_from([1, 2, 3, 6]))
+def test_lines_put_tiles_side_by_side(images: Pixels, length: int) -> None:
+    lines = encode.lines(images, length)
+    for i, line in enumerate(lines):
+        np.testing.assert_array_equal(line, np.hstack(list(images[i * length : (i + 1) * length])))
+
+
+@given(hnp.arrays(np.uint8, (3, 2), elements=st.integers(1, 255)), st.integers(2, 30), st.integers(3, 30))
+def test_a_frame_is_as_large_as_asked_and_holds_the_picture(image: Pixels, width: int, height: int) -> None:
+    framed = encode.framed(image, width, height)
+    assert framed.shape == (height, width)
+    scale = min(height // 3, width // 2)
+    rows, columns = np.flatnonzero(framed.any(axis=1)), np.flatnonzero(framed.any(axis=0))
+    inner = framed[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    np.testing.assert_array_equal(inner, encode.enlarge(image, scale))
+    assert abs(rows[0] - (height - 1 - rows[-1])) <= 1
+    assert abs(columns[0] - (width - 1 - columns[-1])) <= 1
