@@ -6,11 +6,29 @@ nothing: uniform noise may well score above a digit. Negative data augmentation 
 since no digit is among them, and the score becomes one that can be asked about any picture.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from training.losses import called_fake
+
+
+def taught(
+    discriminator: nn.Module, image: Tensor, n: int, logit: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """What D pays for not calling n non-digits generated, n / batch of called_fake; 0 for n = 0.
+
+    They are made of the first n of the real digits `image` [batch, 1, 28, 28]. `logit` says of a picture what
+    D does, where D needs more than the picture. D is in eval mode: what is no digit must be told alone, by
+    the statistics of digits, as when it is served, not by how its minibatch differs from theirs.
+    """
+    if not n:
+        return torch.zeros(())
+    discriminator.eval()
+    judged = (logit or discriminator)(negatives(image[:n].detach()))
+    discriminator.train()
+    return n / len(image) * called_fake(judged)
 
 
 def negatives(image: Tensor) -> Tensor:
@@ -18,17 +36,6 @@ def negatives(image: Tensor) -> Tensor:
     inverted digits, digits with their quadrants exchanged, and flat grey or dimmed noise."""
     noise, inverted, jigsaw, flat = image.tensor_split(4)
     return torch.cat([_noise(noise), -inverted, _exchange_quadrants(jigsaw), _flat(flat)])
-
-
-@contextmanager
-def as_served(discriminator: nn.Module) -> Iterator[None]:
-    """In eval mode: what is no digit must be told alone, by the statistics of digits, as when it is served,
-    not by how its minibatch differs from theirs."""
-    discriminator.eval()
-    try:
-        yield
-    finally:
-        discriminator.train()
 
 
 def _noise(image: Tensor) -> Tensor:

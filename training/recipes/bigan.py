@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.negatives import as_served, negatives
+from training.negatives import taught
 from training.networks import MinibatchDeviation, ToImage, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
 
@@ -130,11 +130,12 @@ class Bigan(Recipe):
         fake = self.discriminator(self.generator(z).detach(), z)
         loss = losses.discriminator_loss(real, fake)
         logged = {"D(x, E(x))": real.sigmoid().mean(), "D(G(z), z)": fake.sigmoid().mean()}
-        if n := config.negatives:
-            image = negatives(batch.image[:n])
-            with as_served(self.discriminator):
-                others = self.discriminator(image, self.encoder(image).detach())
-            loss = loss + n / len(real) * losses.called_fake(others)
+        loss = loss + taught(
+            self.discriminator,
+            batch.image,
+            config.negatives,
+            lambda image: self.discriminator(image, self.encoder(image).detach()),
+        )
         if regularise:
             logged["r1"] = losses.r1(pair, real)
             loss = loss + config.r1_gamma / 2 * config.r1_every * logged["r1"]

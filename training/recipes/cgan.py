@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.negatives import as_served, negatives
+from training.negatives import taught
 from training.networks import MinibatchDeviation, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
@@ -188,10 +188,10 @@ class Cgan(Recipe):
         fake = self.discriminator.each(self.generator(z, batch.label).detach(), batch.label)
         loss = losses.discriminator_loss(real, fake)
         logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
-        if n := self.config.negatives:
-            with as_served(self.discriminator):
-                others = self.discriminator.each(negatives(batch.image[:n].detach()), batch.label[:n])
-            loss = loss + n / len(batch.label) * losses.called_fake(others)
+        n = self.config.negatives
+        loss = loss + taught(
+            self.discriminator, batch.image, n, lambda image: self.discriminator.each(image, batch.label[:n])
+        )
         if regularise:
             penalty = torch.stack([losses.r1(image, logit) for logit in real]).mean()
             logged["r1"] = penalty

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.negatives import as_served, negatives
+from training.negatives import taught
 from training.networks import MinibatchDeviation, initialise, latents, settle_batch_norm
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
@@ -142,10 +142,7 @@ class Dcgan(Recipe):
         fake = self.discriminator(self.generator(z).detach())
         loss = losses.discriminator_loss(real, fake)
         logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
-        if n := self.config.negatives:
-            with as_served(self.discriminator):
-                others = self.discriminator(negatives(batch.image[:n].detach()))
-            loss = loss + n / len(real) * losses.called_fake(others)
+        loss = loss + taught(self.discriminator, batch.image, self.config.negatives)
         if regularise:
             penalty = losses.r1(image, real)
             logged["r1"] = penalty

@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 
 from training import losses
 from training import recipe as contract
-from training.negatives import as_served, negatives
+from training.negatives import taught
 from training.networks import MinibatchDeviation, ToImage, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
@@ -148,10 +148,7 @@ class Sgan(Recipe):
         fake = self.discriminator(self.generator(z).detach())
         loss = supervised + losses.discriminator_loss(real, fake)
         logged |= {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
-        if n := config.negatives:
-            with as_served(self.discriminator):
-                others = self.discriminator(negatives(batch.image[:n].detach()))
-            loss = loss + n / len(real) * losses.called_fake(others)
+        loss = loss + taught(self.discriminator, batch.image, config.negatives)
         if regularise:
             logged["r1"] = losses.r1(image, real)
             loss = loss + config.r1_gamma / 2 * config.r1_every * logged["r1"]

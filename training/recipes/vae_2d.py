@@ -24,7 +24,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 12_000
+    steps: int = 40_000
     beta: float = 1.0
     """Weight of the KL term (arXiv 1804.03599); 1 is the paper's bound."""
     learning_rate: float = 1e-3
@@ -48,8 +48,8 @@ class Vae2d(Recipe):
         super().__init__(config)
         self.config: Config = config
         self.latent_dim = 2
-        self.encoder = GaussianEncoder(2, 512, 256)
-        self.decoder = mlp(2, 256, 512, 784)
+        self.encoder = GaussianEncoder(2, 512, 512, 256)
+        self.decoder = mlp(2, 256, 256, 512, 784)
 
     def phases(self) -> list[Phase]:
         adam = torch.optim.Adam(self.parameters(), self.config.learning_rate, fused=True)

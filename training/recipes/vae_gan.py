@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.negatives import as_served, negatives
+from training.negatives import taught
 from training.networks import GaussianEncoder, MinibatchDeviation, ToImage, mlp, reparameterise
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
@@ -140,10 +140,7 @@ class VaeGan(Recipe):
         again, fresh = (self.discriminator(fake) for fake in fakes)
         loss = losses.discriminator_loss(real, fresh) + losses.called_fake(again)
         logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fresh.sigmoid().mean()}
-        if n := config.negatives:
-            with as_served(self.discriminator):
-                others = self.discriminator(negatives(batch.image[:n].detach()))
-            loss = loss + n / len(real) * losses.called_fake(others)
+        loss = loss + taught(self.discriminator, batch.image, config.negatives)
         if regularise:
             logged["r1"] = losses.r1(image, real)
             loss = loss + config.r1_gamma / 2 * config.r1_every * logged["r1"]
