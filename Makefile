@@ -25,6 +25,10 @@ test: check ## check, then all tests; ARGS="-k batcher" for pytest's flags
 test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton and OpenAI
 	SERVER_PYTHON=$(SERVICE)/bin/python $(CLIENTS)/bin/python -m pytest -o addopts= -o filterwarnings= tests/clients $(ARGS)
 
+test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there; ARGS as for test
+	$(DEV)/bin/python -m pip install --quiet -r tests/web/requirements.txt
+	$(DEV)/bin/python -m pytest tests/web $(ARGS)
+
 check: $(DEV)/installed ## lint, format, types and import contracts
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .

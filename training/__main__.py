@@ -93,6 +93,17 @@ def export(
     print(f"{folder} is ready: python -m service serve")
 
 
+def write_report(run_dir: tyro.conf.Positional[Path]) -> None:
+    """Show how a run learned: one page, report.html in its folder, which opens from disk in any browser.
+
+    Args:
+        run_dir: The run's folder, such as runs/gan; the run may still be going on.
+    """
+    from training import report
+
+    print(f"Open {report.write(Run(run_dir))}")
+
+
 def evaluate(
     bundles: tyro.conf.Positional[tuple[Path, ...]] = (),
     all: bool = False,
@@ -157,6 +168,7 @@ def main() -> None:
             {
                 "train": train_command("--paper" in sys.argv),
                 "export": export,
+                "report": write_report,
                 "evaluate": evaluate,
                 "classifier": train_classifier,
                 "list": list_recipes,
