@@ -22,6 +22,7 @@ from service.api import (
     score,
     v2,
     v2_infer,
+    web,
 )
 from service.api.openapi import document
 from service.engine.registry import Registry
@@ -83,6 +84,7 @@ def create_app(
         v2_infer,
         openai,
         ops,
+        web,
     ):
         app.include_router(part.router)
     # /docs with its scripts served from here: FastAPI's own page loads them from another host.

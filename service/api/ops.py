@@ -5,7 +5,7 @@ from typing import cast
 from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from service.api.openapi import BareRoute, json_response, problems
 from service.errors import ServiceError
@@ -49,8 +49,3 @@ async def metrics(request: Request) -> Response:
     """Requests, images and executions; queue; batch sizes and latencies; failures by code; models."""
     held = cast(Metrics, request.app.state.metrics)
     return Response(held.render(), headers={"Content-Type": CONTENT_TYPE} | NO_STORE)
-
-
-@router.get("/", include_in_schema=False)
-async def index(request: Request) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")

@@ -1,0 +1,43 @@
+// A model's card: where it comes from, what goes in, and how good it was measured to be beside real digits.
+
+import { Failure } from "./api.js"
+import { h } from "./dom.js"
+import { detail } from "./models.js"
+
+const percent = (x) => `${(100 * x).toFixed(1)}%`
+const plain = (x) => x.toFixed(2)
+/** Key in the manifest, name, how it is written, what it means. */
+const FIGURES = [
+	["frechet_distance", "Fréchet distance", plain, "Between its digits and real ones, in a classifier's features: lower is better"],
+	["precision", "Precision", plain, "Share of its digits that look like real ones"],
+	["recall", "Recall", plain, "Share of real digits that it could have made"],
+	["label_accuracy", "Right digit", percent, "How often a classifier reads the digit that was asked for"],
+	["pieces", "Pieces of ink", plain, "Strokes that do not touch, per image: specks show here"]
+]
+
+let shown = ""
+
+/** Fills `place`: at once with what is known, with the figures when they come. */
+export async function card(place, model) {
+	if (shown === model.digest) return
+	shown = model.digest
+	const facts = { "Latent space": `${model.latent_dim} × ${model.prior}`, "Takes labels": model.conditional ? "yes" : "no", Networks: model.roles.join(", "), "Runs on": model.provider.toUpperCase() }
+	const measured = h("div")
+	place.replaceChildren(h("p", model.summary),
+		h("details.card-body", { open: matchMedia("(min-width: 60rem)").matches }, h("summary", "About this model"), measured,
+			h("dl", Object.entries(facts).map(([term, value]) => h("div", h("dt", term), h("dd", value))))))
+	try {
+		const { paper, metrics } = (await detail(model.name)).manifest
+		if (shown !== model.digest) return
+		const [first, ...others] = paper.authors.split(", ")
+		const row = ([key, name, write, meaning]) => metrics[key] && h("tr", { title: meaning },
+			h("th", { scope: "row" }, name), h("td", write(metrics[key].value)), h("td", metrics[key].floor ? write(metrics[key].floor) : ""))
+		measured.append(
+			h("p.note", h("a", { href: paper.url }, paper.title), ` ${first}${others.length ? " et al." : ""}, ${paper.year}`),
+			h("table", h("caption", "Measured on what is served"),
+				h("thead", h("tr", h("td"), h("th", { scope: "col" }, "this"), h("th", { scope: "col" }, "real"))), h("tbody", FIGURES.map(row))))
+	} catch (error) {
+		if (!(error instanceof Failure)) throw error
+		shown = ""; // The next change asks again.
+	}
+}

@@ -1,0 +1,66 @@
+// For developers: what the page asks for as code to copy, and how the service is doing.
+
+import { address, ask, Failure, onAnswer } from "./api.js"
+import { button, h } from "./dom.js"
+import { onChange } from "./state.js"
+
+const EVERY_MS = 4000
+const panel = document.getElementById("developers")
+const status = document.getElementById("status")
+let latency = ""
+let engine = ""
+
+/** Shows the requests that `source()` gives, each {path, body, file}, whenever the panel is open. */
+export function attach(source) {
+	const place = h("div.snippets")
+	const link = (path, text) => h("a", { href: path }, text)
+	panel.append(place, h("p", "More: ", link("docs", "the API's documentation"), ", ", link("openapi.json", "OpenAPI"), ", ", link("metrics", "metrics"), "."))
+	// After the view has followed the same change.
+	const draw = () => setTimeout(() => panel.open && place.replaceChildren(...source().flatMap(snippets)))
+	panel.addEventListener("toggle", draw)
+	panel.addEventListener("toggle", measure)
+	onChange(draw)
+	onAnswer(({ ms, data, path }) => {
+		if (path !== "metrics") latency = `/${path} ${ms.toFixed(0)} ms${data.timings ? `, ${data.timings.run.toFixed(1)} of it in the network` : ""}`
+		say()
+	})
+	setInterval(measure, EVERY_MS)
+}
+
+function say() {
+	status.textContent = [latency, engine].filter(Boolean).join(" · ")
+}
+
+/** From the service's own metrics, while somebody looks. */
+async function measure() {
+	if (document.hidden || !panel.open) return
+	try {
+		const text = await ask("metrics", { as: "text" })
+		const sum = (name) => [...text.matchAll(new RegExp(`^mnist_gan_${name}(?:{.*})? (.+)$`, "gm"))].reduce((total, [, value]) => total + Number(value), 0)
+		const runs = sum("executions_total")
+		engine = `${runs.toLocaleString("en")} runs, ${(sum("images_total") / (runs || 1)).toFixed(1)} images a batch · queue ${sum("queue_images")}`
+	} catch (error) {
+		if (!(error instanceof Failure)) throw error
+		engine = "no metrics"
+	}
+	say()
+}
+
+/** JSON as Python writes it; words inside strings stay. */
+const python = (json) => json.replace(/"(?:[^"\\]|\\.)*"|true|false|null/g, (word) => ({ true: "True", false: "False", null: "None" })[word] ?? word)
+
+function snippets({ path, body, file }) {
+	const url = address(path)
+	const json = JSON.stringify(body)
+	return Object.entries({
+		curl: `curl ${url} -H 'Content-Type: application/json' -d '${json}'${file ? ` -o ${file}` : ""}`,
+		Python: `import httpx\n\nanswer = httpx.post("${url}", json=${python(json)})\n${file ? `open("${file}", "wb").write(answer.content)` : "print(answer.json())"}`,
+		JavaScript: `const answer = await fetch("${url}", {\n  method: "POST",\n  headers: { "Content-Type": "application/json" },\n  body: JSON.stringify(${json}),\n});\nconst result = await answer.${file ? "blob" : "json"}();`
+	}).map(([name, code]) => {
+		const copy = button("Copy", async () => {
+			await navigator.clipboard.writeText(code)
+			copy.textContent = "Copied"
+		}, { "aria-label": `Copy the ${name} code` })
+		return h("figure", h("figcaption", name, copy), h("pre", { tabindex: 0, role: "region", "aria-label": `${name} code` }, code))
+	})
+}

@@ -1,0 +1,95 @@
+// Steer: one digit, moved along the directions that were measured, and along the bare coordinates of z.
+
+import { slider } from "./controls.js"
+import { button, h, heading, times, title } from "./dom.js"
+import { Latest } from "./latest.js"
+import { current, detail, labelled } from "./models.js"
+import { describe } from "./picked.js"
+import { canvas, images, paint } from "./pixels.js"
+import { anySeed, set, state, tileKey } from "./state.js"
+
+const COORDINATES = 10
+const LOOKS = 7
+
+const start = () => state.picked[0] ?? { seed: state.seed, label: current().conditional ? 3 : null }
+
+export function open(root) {
+	const before = canvas(null, "Before")
+	const after = canvas(null, "Steered")
+	const caption = h("span")
+	const named = h("section", { "aria-label": "Directions" })
+	const dims = h("div.dims")
+	const bare = h("details", h("summary", "The first coordinates of z"), dims)
+	const latest = new Latest(after)
+	const building = new Latest(named)
+	let built = ""
+	let base = null
+	let directions = []
+
+	root.append(
+		heading("Steer", "Some directions in latent space mean something. Pull on one and watch what changes, and what stays."),
+		h("div.pair", h("div.big", after, "steered"), h("div.big", before, caption)),
+		h("div.actions",
+			button("Back to the start", () => reset({})),
+			button("Another digit", () => reset({ picked: [], seed: anySeed() }))),
+		named, bare)
+
+	function reset(changes) {
+		built = ""
+		set({ ...changes, moves: {} })
+	}
+
+	function body(latents) {
+		return { model: current().name, latents, labels: labelled(current(), base.label) }
+	}
+
+	function steered() {
+		const moves = Object.fromEntries(directions.flatMap(({ name }) => (state.moves[name] ? [[name, state.moves[name]]] : [])))
+		return { ...body([base.latent.map((value, i) => state.moves[`z${i}`] ?? value)]), directions: moves }
+	}
+
+	function lever(name, label, low, high, value, digits) {
+		return slider(label, low, high, (high - low) / 200, (at) => at.toFixed(digits), state.moves[name] ?? value, (at) =>
+			set({ moves: { ...state.moves, [name]: Number(at.toFixed(2)) } }))
+	}
+
+	/** Sliders; with each direction how the digit looks along it. */
+	async function build(signal) {
+		const { manifest } = await detail(current().name, signal)
+		const found = await describe(start(), signal)
+		signal.throwIfAborted()
+		base = found
+		directions = manifest.directions
+		paint(before, base.image)
+		caption.textContent = `seed ${base.seed}${base.label === null ? "" : `, a ${base.label}`}`
+		const looks = directions.map(() => h("div.strip", { "aria-hidden": true }))
+		const limit = manifest.prior === "normal" ? 3 : 1
+		named.replaceChildren(...directions.map(({ name, range: [low, high] }, k) =>
+			h("div.direction", looks[k], lever(name, title(name), low, high, 0, 1))))
+		dims.replaceChildren(...base.latent.slice(0, COORDINATES).map((value, i) => lever(`z${i}`, `z${i}`, -limit, limit, value, 2)))
+		bare.open ||= !directions.length
+		follow()
+		if (!directions.length) return
+		const along = directions.flatMap(({ vector, range: [low, high] }) =>
+			times(LOOKS, (i) => base.latent.map((value, j) => value + (low + ((high - low) * i) / (LOOKS - 1)) * vector[j])))
+		const made = await images("decode", body(along), signal)
+		looks.forEach((strip, k) => strip.append(...made.slice(k * LOOKS, (k + 1) * LOOKS).map((image) => canvas(image))))
+	}
+
+	function follow() {
+		const asked = steered()
+		latest.run(async (signal) => paint(after, (await images("decode", asked, signal))[0]))
+	}
+
+	return {
+		update() {
+			const wanted = `${current().digest} ${tileKey(start())} ${state.truncation}`
+			if (wanted !== built) {
+				base = null
+				building.run(build)
+			} else if (base) follow()
+			built = wanted
+		},
+		requests: () => (base ? [{ path: "decode", body: { ...steered(), format: "png", scale: 8 }, file: "steered.png" }] : [])
+	}
+}
