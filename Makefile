@@ -47,7 +47,7 @@ settings: $(DEV)/installed ## write docs/settings.md from service/settings.py
 lock: $(DEV)/installed ## resolve the locks in requirements/; ARGS="--upgrade" for newer releases
 	$(LOCK) --generate-hashes --extra cpu -o requirements/service.lock $(ARGS)
 	$(LOCK) --generate-hashes --extra cuda -c requirements/service.lock -o requirements/service-cuda.lock $(ARGS)
-	$(LOCK) --extra cpu --extra training --extra test -c requirements/service.lock -o requirements/dev.lock $(ARGS)
+	$(LOCK) --extra cpu --extra client --extra training --extra test -c requirements/service.lock -o requirements/dev.lock $(ARGS)
 
 image: ## build the container image mnist-gan-service:cpu
 	docker build --target cpu --tag mnist-gan-service:cpu .

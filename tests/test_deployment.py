@@ -27,7 +27,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 LOCKS = {
     "service": ("cpu",),
     "service-cuda": ("cuda",),
-    "dev": ("cpu", "training", "test"),
+    "dev": ("cpu", "client", "training", "test"),
 }
 
 

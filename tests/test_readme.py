@@ -9,12 +9,15 @@ import httpx
 import pytest
 from PIL import Image
 
+from service import digits
 from service.app import create_app
 from service.settings import Settings
 from tests.service.conftest import Server, start_server
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DIGITS = re.findall(r"^digits .*$", README, re.MULTILINE)
+PYTHON = re.findall(r"^```python\n(.*?)```", README, re.MULTILINE | re.DOTALL)
 CURL = re.findall(r"^curl .*$", README, re.MULTILINE)
 
 
@@ -62,6 +65,22 @@ def test_every_curl_line_works_in_order(shipped: Server, tmp_path: Path) -> None
         "sixty-four.png",
         "walk.gif",
     }
+
+
+def test_every_digits_line_works(shipped: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIGITS_URL", shipped.url)
+    assert len(DIGITS) == 3
+    for line in DIGITS:
+        assert digits.main(shlex.split(line.replace("60000", "600"))[1:]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"year.png", "digits.png", "synthetic"}
+
+
+def test_every_python_block_runs(shipped: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(PYTHON) == 1
+    for block in PYTHON:
+        exec(block.replace("http://127.0.0.1:8000", shipped.url), {})
+    assert float(capsys.readouterr().out)
 
 
 def test_the_first_two_commands_are_make_targets() -> None:

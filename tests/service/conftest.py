@@ -20,6 +20,8 @@ from service.settings import Settings
 from tests.service.bundles import BUILD, write_bundle
 
 ROOT = Path(__file__).parents[2]
+START_S = 90
+"""A second is enough, except on a machine that is busy with something else."""
 # The smallest PNG: one grey pixel.
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -97,7 +99,7 @@ def start_server(models_dir: Path, **environment: str) -> Iterator[Server]:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 20
+        until = time.monotonic() + START_S
         while not _is_ready(url):
             if process.poll() is not None or time.monotonic() > until:
                 process.kill()
@@ -107,7 +109,9 @@ def start_server(models_dir: Path, **environment: str) -> Iterator[Server]:
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def _is_ready(url: str) -> bool:
