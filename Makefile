@@ -27,6 +27,7 @@ test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with
 
 test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there; ARGS as for test
 	$(DEV)/bin/python -m pip install --quiet -r tests/web/requirements.txt
+	npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund
 	$(DEV)/bin/python -m pytest tests/web $(ARGS)
 
 check: $(DEV)/installed ## lint, format, types and import contracts

@@ -20,8 +20,8 @@ function range(key, label, low, high, step, show) {
 
 /** The same for what is no field: `changed(value)` hears of it. */
 export function slider(label, min, max, step, show, value, changed) {
-	const output = h("output", show(value))
-	const say = () => (output.value = show(Number(input.value)))
+	const output = h("b", show(value))
+	const say = () => (output.textContent = show(Number(input.value)))
 	const input = h("input", { type: "range", min, max, step, value, "aria-label": label, onsync: say, oninput: say })
 	input.addEventListener("input", () => changed(Number(input.value)))
 	return h("label.field", h("span", label, output), input)

@@ -54,7 +54,7 @@ function snippets({ path, body, file }) {
 	const json = JSON.stringify(body)
 	return Object.entries({
 		curl: `curl ${url} -H 'Content-Type: application/json' -d '${json}'${file ? ` -o ${file}` : ""}`,
-		Python: `import httpx\n\nanswer = httpx.post("${url}", json=${python(json)})\n${file ? `open("${file}", "wb").write(answer.content)` : "print(answer.json())"}`,
+		Python: `${file ? "from pathlib import Path\n" : ""}import httpx\n\nanswer = httpx.post("${url}", json=${python(json)})\n${file ? `Path("${file}").write_bytes(answer.content)` : "print(answer.json())"}`,
 		JavaScript: `const answer = await fetch("${url}", {\n  method: "POST",\n  headers: { "Content-Type": "application/json" },\n  body: JSON.stringify(${json}),\n});\nconst result = await answer.${file ? "blob" : "json"}();`
 	}).map(([name, code]) => {
 		const copy = button("Copy", async () => {

@@ -32,7 +32,7 @@ export function open(root) {
 		const film = await createImageBitmap(blob)
 		signal.throwIfAborted()
 		const screen = h("canvas", { width: FRAME, height: FRAME, role: "img", "aria-label": "Samples at this step" })
-		const step = h("output")
+		const step = h("b")
 		const charts = CHARTS.flatMap(([title, which, options]) => {
 			const lines = Object.entries(curves).filter(([name]) => which.test(name)).slice(0, 3)
 			return lines.length ? [chart(title, steps, lines.map(([name, values]) => [name.replace(/\/loss$|^.*\/(?=D)/, ""), values]), options)] : []
@@ -40,7 +40,7 @@ export function open(root) {
 		show = () => {
 			const i = Math.round(state.at * (frames.length - 1))
 			screen.getContext("2d").drawImage(film, 0, -i * FRAME)
-			step.value = `step ${frames[i].toLocaleString("en")}`
+			step.textContent = `step ${frames[i].toLocaleString("en")}`
 			for (const { mark } of charts) mark(frames[i])
 		}
 		const player = new Player("Step of training", "Training", step, () => show(), (t) => Math.min(1, t / SECONDS), (at) => (at % 1) * SECONDS)

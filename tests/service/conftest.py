@@ -85,9 +85,9 @@ class Server:
 
 
 @contextmanager
-def start_server(models_dir: Path, **environment: str) -> Iterator[Server]:
-    """A server on a free loopback port, ready; ended with the block whatever happens."""
-    port = free_port()
+def start_server(models_dir: Path, port: int | None = None, **environment: str) -> Iterator[Server]:
+    """A server on this loopback port, or on a free one, ready; ended with the block whatever happens."""
+    port = port or free_port()
     given = {"DEFAULT_MODEL": "tiny_cond", "PROVIDER": "cpu", "DRAIN_DELAY_S": "0", "ACCESS_LOG": "false"}
     process = subprocess.Popen(
         [sys.executable, "-m", "service", "serve", "--port", str(port), "--models-dir", str(models_dir)],
