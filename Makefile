@@ -19,8 +19,8 @@ train: $(DEV)/installed ## train one recipe: RECIPE=gan, ARGS="--seed 1" for fla
 	$(if $(RECIPE),,$(error which recipe? For example: make train RECIPE=gan))
 	$(DEV)/bin/python -m training train $(RECIPE) $(ARGS)
 
-test: check ## check, then all tests; ARGS="-k batcher" for pytest's flags
-	$(DEV)/bin/python -m pytest $(ARGS)
+test: check ## check, then all tests but test-web's; ARGS="-k batcher" for pytest's flags
+	$(DEV)/bin/python -m pytest --ignore tests/web $(ARGS)
 
 test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton and OpenAI
 	SERVER_PYTHON=$(SERVICE)/bin/python $(CLIENTS)/bin/python -m pytest -o addopts= -o filterwarnings= tests/clients $(ARGS)

@@ -8,11 +8,11 @@ const percent = (x) => `${(100 * x).toFixed(1)}%`
 const plain = (x) => x.toFixed(2)
 /** Key in the manifest, name, how it is written, what it means. */
 const FIGURES = [
-	["frechet_distance", "Fréchet distance", plain, "Between its digits and real ones, in a classifier's features: lower is better"],
-	["precision", "Precision", plain, "Share of its digits that look like real ones"],
-	["recall", "Recall", plain, "Share of real digits that it could have made"],
-	["label_accuracy", "Right digit", percent, "How often a classifier reads the digit that was asked for"],
-	["pieces", "Pieces of ink", plain, "Strokes that do not touch, per image: specks show here"]
+	["frechet_distance", "Fréchet distance", plain, "From real digits, in a classifier's features: lower is better"],
+	["precision", "Precision", plain, "Share of its digits that look real"],
+	["recall", "Recall", plain, "Share of real digits it could have made"],
+	["label_accuracy", "Right digit", percent, "Share that a classifier reads as asked for"],
+	["pieces", "Pieces of ink", plain, "Per image: specks show here"]
 ]
 
 let shown = ""
@@ -30,12 +30,12 @@ export async function card(place, model) {
 		const { paper, metrics } = (await detail(model.name)).manifest
 		if (shown !== model.digest) return
 		const [first, ...others] = paper.authors.split(", ")
-		const row = ([key, name, write, meaning]) => metrics[key] && h("tr", { title: meaning },
-			h("th", { scope: "row" }, name), h("td", write(metrics[key].value)), h("td", metrics[key].floor ? write(metrics[key].floor) : ""))
+		const rows = FIGURES.filter(([key]) => metrics[key]).map(([key, name, write, meaning]) => h("tr", { title: meaning },
+			h("th", { scope: "row" }, name), h("td", write(metrics[key].value)), h("td", metrics[key].floor ? write(metrics[key].floor) : "")))
 		measured.append(
 			h("p.note", h("a", { href: paper.url }, paper.title), ` ${first}${others.length ? " et al." : ""}, ${paper.year}`),
-			h("table", h("caption", "Measured on what is served"),
-				h("thead", h("tr", h("td"), h("th", { scope: "col" }, "this"), h("th", { scope: "col" }, "real"))), h("tbody", FIGURES.map(row))))
+			rows[0] ? h("table", h("caption", "Measured on what is served"),
+				h("thead", h("tr", h("td"), h("th", { scope: "col" }, "this"), h("th", { scope: "col" }, "real"))), h("tbody", rows)) : "")
 	} catch (error) {
 		if (!(error instanceof Failure)) throw error
 		shown = ""; // The next change asks again.

@@ -46,7 +46,7 @@ export class Chart {
 	#frame
 	#background
 	#follower
-	/** undefined: not known yet; null: none are needed. */
+	/** undefined: not known yet; null: none needed. */
 	#corners
 	#drawn = ""
 	#at = ""

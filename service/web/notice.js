@@ -1,4 +1,4 @@
-// The one line in which the page says what is wrong, or that it waits.
+// The line in which the page says what is wrong, or that it waits.
 
 import { button } from "./dom.js"
 

@@ -6,7 +6,7 @@ import { Latest } from "./latest.js"
 import { Pad } from "./pad.js"
 import { canvas, fromPng, paint, SIDE, toPng } from "./pixels.js"
 
-/** What to show of the image `seen`; `whole` holds it as a request's fields. */
+/** What to show of the image `seen`; `whole` holds it for a request. */
 export async function restore(model, seen, whole, said, signal) {
 	const body = { ...whole, model: model.name }
 	const encoded = async (more, aborts) => (await ask("encode", { body: { ...body, ...more }, signal: aborts })).encodings[0]

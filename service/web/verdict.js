@@ -22,7 +22,7 @@ export async function verdict(model, seen, whole, { logit, threshold }, signal) 
 		h("h3", `${model.title}: more like ${logit > threshold ? "MNIST's digits than its own" : "its own digits than MNIST's"}`),
 		h("div.ruler", h("svg", { viewBox: `0 0 ${WIDTH} 92`, role: "img", "aria-label": `Score ${logit.toFixed(2)}` },
 			...band("real", "Real digits, 5 to 95%", real, 24), ...band("own", "Its own samples", own, 58),
-			h("line.here", { x1: at, x2: at, y1: 14, y2: 74 }),
+			...[20, 54].map((y) => h("line.here", { x1: at, x2: at, y1: y, y2: y + 16 })),
 			h("text", { x: Math.min(WIDTH - 20, Math.max(20, at)), y: 88, "text-anchor": "middle" }, logit.toFixed(2)))),
 		h("p.note", `The score is ${kind === "logit" ? "the log-odds of real against generated" : "a critic's value"}, relative to this model's own generator: no measure of realness. Where the two are a match, the bands coincide.`)
 	]
