@@ -1,6 +1,7 @@
 """The playground at /: a page, its modules and its style, served as they lie in service/web/."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,9 @@ HEADERS = {
 }
 
 
+_IMPORT = re.compile(r'^import .*"\./([a-z]+\.js)"', re.MULTILINE)
+
+
 class Asset(NamedTuple):
     """One file as it is sent."""
 
@@ -50,12 +54,26 @@ class Asset(NamedTuple):
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Every file of the page by its name."""
-    return {
+    """Every file of the page by its name. The page itself names all modules that it starts with, so that a
+    browser asks for them at once instead of each when another imports it."""
+    found = {
         path.name: _asset(path.read_bytes(), MEDIA[path.suffix])
         for path in FOLDER.iterdir()
         if path.suffix in MEDIA
     }
+    found["index.html"].headers["Link"] = ", ".join(
+        f"<web/{name}>; rel=modulepreload" for name in needed("app.js")
+    )
+    return found
+
+
+def needed(first: str) -> list[str]:
+    """A module and those that it imports, directly or not; without those that wait until a view opens."""
+    found = [first]
+    for name in found:
+        imported = _IMPORT.findall((FOLDER / name).read_text())
+        found += [other for other in imported if other not in found]
+    return found
 
 
 @router.api_route("/", methods=METHODS)

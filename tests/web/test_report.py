@@ -64,8 +64,8 @@ def test_space_plays_to_the_end(opened: Watched) -> None:
     page = opened.page
     page.keyboard.press("Home")
     page.keyboard.press("Space")
-    page.wait_for_function("document.getElementById('step').textContent === '40 steps'")
-    page.wait_for_function("document.getElementById('play').textContent === 'Play'")
+    page.wait_for_function("() => document.getElementById('step').textContent === '40 steps'")
+    page.wait_for_function("() => document.getElementById('play').textContent === 'Play'")
 
 
 def test_it_follows_the_system_s_dark_mode(opened: Watched) -> None:

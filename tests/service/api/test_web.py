@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api.web import FOLDER, MEDIA
+from service.api.web import FOLDER, MEDIA, needed
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +37,14 @@ async def test_every_file_is_served_as_it_lies(client: httpx.AsyncClient, name: 
 async def test_every_module_that_a_module_names_is_there(name: str) -> None:
     named = re.findall(r'(?:from|import\() ?"\./([^"]+)"', (FOLDER / name).read_text())
     assert set(named) <= set(FILES)
+
+
+async def test_the_page_names_the_modules_that_it_starts_with(client: httpx.AsyncClient) -> None:
+    named = re.findall(r"<web/([^>]+)>; rel=modulepreload", (await client.get("/")).headers["link"])
+    assert named == needed("app.js")
+    assert len(named) == len(set(named))
+    assert {"app.js", "sample.js", "tiles.js", "pixels.js"} <= set(named)
+    assert not {"walk.js", "score.js", "picked.js"} & set(named), "these wait until they are wanted"
 
 
 def test_the_whole_page_is_small() -> None:
