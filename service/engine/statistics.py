@@ -37,7 +37,10 @@ class Statistics:
     def ran(self, requests: int, images: int, seconds: float) -> None:
         ns = int(seconds * 1e9)
         self.compute_ns += requests * ns
-        self.batches.setdefault(images, Tally()).add(ns)
+        tally = self.batches.get(images)
+        if tally is None:
+            tally = self.batches[images] = Tally()
+        tally.add(ns)
         self.last_ms = time.time_ns() // 1_000_000
 
     @property
