@@ -6,7 +6,7 @@ CLIENTS := .venv-clients
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test test-clients check check-models openapi settings lock image
+.PHONY: help serve train test test-clients test-web check check-models openapi settings lock image
 .DELETE_ON_ERROR:
 
 help:

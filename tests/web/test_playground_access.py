@@ -117,7 +117,7 @@ def test_nothing_comes_from_elsewhere(playground: Playground, watched: Any) -> N
 
 
 def test_the_first_digits_are_there_at_once(playground: Playground) -> None:
-    medians = []
+    medians: list[float] = []
     # A machine that does other work too gets a second and a third chance.
     while len(medians) < ROUNDS and min(medians, default=np.inf) >= FIRST_DIGITS_MS:
         took = []
