@@ -41,7 +41,7 @@ class Config(contract.Config):
     """The fully connected judge."""
     conv_judge: int = 32
     """Channels of the convolutional judge's 14x14 maps (twice as many at 7x7); 0 leaves it out."""
-    conv_share: float = 0.25
+    conv_share: float = 0.5
     """What the convolutional judge counts for in G's objective, from 0 to 1; the fully connected one counts
     for the rest. More makes strokes cleaner and digits more alike."""
     learning_rate: float = 1e-3

@@ -28,6 +28,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 class Config(contract.Config):
     steps: int = 8_000
     batch_size: int = 128
+    ema: float = 0.99
     climb: int = 40
     """K, steps of each climb."""
     stride: float = 3.0
@@ -42,13 +43,13 @@ class Config(contract.Config):
     """Standard deviation of w."""
     buffer: int = 2048
     """Images in the replay buffer."""
-    fresh: float = 0.5
+    fresh: float = 0.9
     """Share of the climbs that start from noise, as the served ones do; the others start from the buffer."""
     alpha: float = 0.001
     """Weight of the squared energies."""
     penalty: float = 10.0
     """Weight of the gradient penalty (arXiv 1704.00028); 0 turns it off."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     """Adam's step size."""
     beta1: float = 0.0
     """Adam's decay of the mean gradient."""
