@@ -32,7 +32,7 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 16_000
+    steps: int = 10_000
     latent_dim: int = 100
     """Size of z."""
     labels: int = 100
@@ -76,7 +76,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, minibatch_deviation: bool) -> None:
         super().__init__()
-        self.features = nn.Sequential(nn.Flatten(), mlp(784, 1024, 512, 256), nn.LeakyReLU(0.2))
+        self.features = nn.Sequential(nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2))
         deviation = [MinibatchDeviation()] if minibatch_deviation else []
         self.head = nn.Sequential(*deviation, nn.Linear(256 + len(deviation), CLASSES))
         self.classifier = nn.Sequential(self.features, self.head)
@@ -103,7 +103,7 @@ class Sgan(Recipe):
         super().__init__(config)
         self.config: Config = config
         self.latent_dim = config.latent_dim
-        self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 1024, 784), ToImage())
+        self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 512, 784), ToImage())
         self.discriminator = Discriminator(config.minibatch_deviation)
         # Part of the state, so that a resumed run knows the same labels. A row of zeros is a free place.
         self.register_buffer("known_image", torch.zeros(config.labels, 1, 28, 28))
