@@ -26,7 +26,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 8_000
+    steps: int = 16_000
     batch_size: int = 128
     ema: float = 0.99
     climb: int = 40

@@ -26,7 +26,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 14_000
+    steps: int = 40_000
     flow: int = 8
     """Couplings of the learned prior (arXiv 1605.08803); 0 is N(0, I)."""
     beta: float = 0.2
