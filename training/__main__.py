@@ -144,6 +144,21 @@ def evaluate(
             print(f"  {name:28}{metric.value:10.4g}{floor}")
 
 
+def play_theory(out: Path = Path("runs/theory")) -> None:
+    """Play the game in one dimension, where D can be held against the best D, and draw it.
+
+    Args:
+        out: The folder for game.webp, states.png, k.png and gradients.png.
+    """
+    from training import theory, theory_pictures  # matplotlib is slow to import
+
+    torch.set_num_threads(1)  # the networks are tiny
+    played = list(theory.play(theory.Game()))
+    courses = [theory.course(k, theory.BUDGET) for k in (1, 10, 300)]
+    theory_pictures.write(out, played, courses, theory.pushes(2 * theory.OPENING))
+    print(f"Mean |D - 1/2| over the data: {played[-1].doubt:.4f}. The pictures are in {out}")
+
+
 def train_classifier(data_dir: DataDir = None, threads: Threads = CORES) -> None:
     """Train the digit classifier again whose features the metrics use. Figures change with its weights."""
     from training import classifier
@@ -171,6 +186,7 @@ def main() -> None:
                 "report": write_report,
                 "evaluate": evaluate,
                 "classifier": train_classifier,
+                "theory": play_theory,
                 "list": list_recipes,
             },
             prog="python -m training",
