@@ -63,6 +63,12 @@ def page(manifests: list[Manifest]) -> str:
     meanings = [
         f"- **{entry.title}** ({', '.join(names)}): {entry.meaning}" for entry, names in named.items()
     ]
+    paper = (
+        "A system's second row is the paper's own algorithm, without later stabilisers (`train NAME"
+        " --paper`); it is not shipped. "
+        if any(manifest.as_written for manifest in manifests)
+        else ""
+    )
     return "\n".join(
         [
             "# Models",
@@ -76,9 +82,8 @@ def page(manifests: list[Manifest]) -> str:
             "",
             "The top row is the floor: the same figures for as many real training digits, which a perfect"
             " generator would get. ± is the standard deviation over repeated draws of z. Conditional models"
-            " were asked for the labels of those training digits. A system's second row is the paper's own"
-            " algorithm, without later stabilisers (`train NAME --paper`); it is not shipped. Each manifest"
-            " has all figures; times are of the machine that measured them.",
+            f" were asked for the labels of those training digits. {paper}Each manifest has all figures;"
+            " times are of the machine that measured them.",
             "",
             "## What the figures say",
             "",
