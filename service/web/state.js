@@ -88,5 +88,6 @@ function follow() {
 }
 
 addEventListener("hashchange", follow)
+addEventListener("click", write, true) // Before a link leads away.
 addEventListener("pagehide", write)
 follow()
