@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from training.recipe import Prior, draw_z
+from training import losses
+from training.recipe import Prior, RoleName, draw_z
 
 
 def mlp(*widths: int) -> nn.Sequential:
@@ -144,6 +145,24 @@ class WithFlow(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.flow.inverse(self.encoder(image))[0]
+
+
+def kl_to_prior(code: Tensor, mean: Tensor, log_variance: Tensor, flow: Flow) -> Tensor:
+    """KL(q(z|x) || p(z)), nats per image, given q's sample `code` [batch, latent].
+
+    p(z) is what the flow makes of N(0, I), or N(0, I) itself for a flow without couplings.
+    """
+    if not len(flow.couplings):
+        return losses.kl_to_normal(mean, log_variance)
+    return losses.kl_to_sampled(code, mean, log_variance, flow.log_density(code))
+
+
+def from_prior(decoder: nn.Module, encoder: nn.Module, flow: Flow) -> dict[RoleName, nn.Module]:
+    """Generator and encoder that begin and end at z ~ N(0, I), with that prior's flow between z and code."""
+    generator = nn.Sequential(decoder, ToImage())
+    if not len(flow.couplings):
+        return {"generator": generator, "encoder": encoder}
+    return {"generator": nn.Sequential(flow, generator), "encoder": WithFlow(encoder, flow)}
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:

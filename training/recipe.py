@@ -13,7 +13,19 @@ from torch import Tensor, nn
 
 from service.manifest import Paper, RoleName
 
-__all__ = ["Batch", "Config", "Losses", "Paper", "Phase", "Prior", "Recipe", "RoleName", "draw_z"]
+__all__ = [
+    "Batch",
+    "Config",
+    "GanConfig",
+    "Losses",
+    "Paper",
+    "Phase",
+    "Prior",
+    "Recipe",
+    "RoleName",
+    "StabilisedConfig",
+    "draw_z",
+]
 
 Prior = Literal["normal", "uniform"]
 Losses = dict[str, Tensor]
@@ -65,6 +77,32 @@ class Config:
     """Fraction of the steps after which the learning rates begin to fall linearly."""
     anneal_to: float = 0.02
     """What the learning rates fall to, as a fraction of where they began; 1 keeps them constant."""
+
+
+@dataclass(frozen=True)
+class StabilisedConfig(Config):
+    """Settings of recipes with a discriminator D: the later literature's stabilisers."""
+
+    r1_gamma: float = 1.0
+    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
+    r1_every: int = 8
+    """R1 on every so many discriminator steps, multiplied by as many (lazy: arXiv 1912.04958)."""
+    negatives: int = 32
+    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
+    minibatch_deviation: bool = True
+    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
+
+
+@dataclass(frozen=True)
+class GanConfig(StabilisedConfig):
+    """The same of those whose players all take Adam's steps."""
+
+    learning_rate: float = 1e-3
+    """Adam's step size, of all players."""
+    beta1: float = 0.0
+    """Adam's decay of the mean gradient."""
+    beta2: float = 0.99
+    """Adam's decay of the mean squared gradient."""
 
 
 class Recipe(nn.Module, ABC):

@@ -25,7 +25,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
 
 
 @dataclass(frozen=True)
-class Config(contract.Config):
+class Config(contract.GanConfig):
     steps: int = 20_000
     latent_dim: int = 50
     """Size of z."""
@@ -33,20 +33,6 @@ class Config(contract.Config):
     """z from N(0, I) ("normal") or U(-1, 1) ("uniform")."""
     cycle: float = 0.0
     """Weight of |E(G(z)) - z|^2 in G's and E's objective (arXiv 1709.01215)."""
-    learning_rate: float = 1e-3
-    """Adam's step size, of all players."""
-    beta1: float = 0.0
-    """Adam's decay of the mean gradient."""
-    beta2: float = 0.99
-    """Adam's decay of the mean squared gradient."""
-    r1_gamma: float = 1.0
-    """Weight of R1 (arXiv 1801.04406) on both sides of the pairs (x, E(x)); 0 turns it off."""
-    r1_every: int = 8
-    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958)."""
-    negatives: int = 32
-    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
-    minibatch_deviation: bool = True
-    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
 
 
 AS_WRITTEN = Config(

@@ -29,7 +29,7 @@ FEATURES = 256
 
 
 @dataclass(frozen=True)
-class Config(contract.Config):
+class Config(contract.GanConfig):
     steps: int = 14_000
     latent_dim: int = 64
     """Size of z."""
@@ -44,20 +44,6 @@ class Config(contract.Config):
     conv_share: float = 0.5
     """What the convolutional judge counts for in G's objective, from 0 to 1; the fully connected one counts
     for the rest. More makes strokes cleaner and digits more alike."""
-    learning_rate: float = 1e-3
-    """Adam's step size, of both players."""
-    beta1: float = 0.0
-    """Adam's decay of the mean gradient."""
-    beta2: float = 0.99
-    """Adam's decay of the mean squared gradient."""
-    r1_gamma: float = 1.0
-    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
-    r1_every: int = 8
-    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958)."""
-    negatives: int = 32
-    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
-    minibatch_deviation: bool = True
-    """Shows the judges how much their features vary across the batch (arXiv 1710.10196)."""
 
 
 AS_WRITTEN = Config(

@@ -25,29 +25,17 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
 @dataclass(frozen=True)
-class Config(contract.Config):
+class Config(contract.GanConfig):
     steps: int = 20_000
     batch_size: int = 128
+    learning_rate: float = 5e-4
+    negatives: int = 16
     latent_dim: int = 100
     """Size of z."""
     generator_channels: int = 48
     """Channels of G's 14x14 maps; its 7x7 maps have twice as many."""
     discriminator_channels: int = 32
     """Channels of D's 14x14 maps; twice as many at 7x7, four times at 3x3."""
-    learning_rate: float = 5e-4
-    """Adam's step size, of both players."""
-    beta1: float = 0.0
-    """Adam's decay of the mean gradient."""
-    beta2: float = 0.99
-    """Adam's decay of the mean squared gradient."""
-    r1_gamma: float = 1.0
-    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
-    r1_every: int = 8
-    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958, section 2.2)."""
-    negatives: int = 16
-    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
-    minibatch_deviation: bool = True
-    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
 
 
 AS_WRITTEN = Config(

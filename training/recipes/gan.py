@@ -24,7 +24,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
 
 
 @dataclass(frozen=True)
-class Config(contract.Config):
+class Config(contract.GanConfig):
     steps: int = 20_000
     latent_dim: int = 100
     """Size of z."""
@@ -35,20 +35,6 @@ class Config(contract.Config):
     k: int = 1
     """Discriminator steps per generator step. Too small: D teaches nothing; too large: D is sure of itself,
     log(1 - D(G(z))) saturates and its gradient vanishes."""
-    learning_rate: float = 1e-3
-    """Adam's step size, of both players."""
-    beta1: float = 0.0
-    """Adam's decay of the mean gradient."""
-    beta2: float = 0.99
-    """Adam's decay of the mean squared gradient."""
-    r1_gamma: float = 1.0
-    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
-    r1_every: int = 8
-    """R1 on every so many discriminator steps, multiplied by as many (lazy: arXiv 1912.04958)."""
-    negatives: int = 32
-    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
-    minibatch_deviation: bool = True
-    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
 
 
 AS_WRITTEN = Config(

@@ -31,7 +31,7 @@ CLASSES = 10
 
 
 @dataclass(frozen=True)
-class Config(contract.Config):
+class Config(contract.GanConfig):
     steps: int = 10_000
     latent_dim: int = 100
     """Size of z."""
@@ -43,20 +43,6 @@ class Config(contract.Config):
     """False leaves out the GAN and trains the classifier on the labelled digits alone."""
     feature_matching: float = 0.0
     """Weight of feature matching (arXiv 1606.03498, section 3.1) in G's objective."""
-    learning_rate: float = 1e-3
-    """Adam's step size, of both players."""
-    beta1: float = 0.0
-    """Adam's decay of the mean gradient."""
-    beta2: float = 0.99
-    """Adam's decay of the mean squared gradient."""
-    r1_gamma: float = 1.0
-    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
-    r1_every: int = 8
-    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958)."""
-    negatives: int = 32
-    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
-    minibatch_deviation: bool = True
-    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
 
 
 AS_WRITTEN = Config(

@@ -20,7 +20,7 @@ from torch import nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import Flow, GaussianEncoder, ToImage, WithFlow, mlp, reparameterise
+from training.networks import Flow, GaussianEncoder, from_prior, kl_to_prior, mlp, reparameterise
 from training.recipe import Batch, Losses, Paper, Phase, Recipe
 
 
@@ -65,17 +65,8 @@ class Vae2d(Recipe):
         code = reparameterise(mean, log_variance)
         pixels = self.decoder(code)
         reconstruction = losses.bernoulli_nll(2 * pixels, batch.image)  # tanh(a) is the mean of logit 2a
-        if self.config.flow:
-            kl = losses.kl_to_sampled(code, mean, log_variance, self.flow.log_density(code))
-        else:
-            kl = losses.kl_to_normal(mean, log_variance)
+        kl = kl_to_prior(code, mean, log_variance, self.flow)
         return {"loss": reconstruction + self.config.beta * kl, "reconstruction": reconstruction, "kl": kl}
 
     def exports(self) -> dict[contract.RoleName, nn.Module]:
-        generator = nn.Sequential(self.decoder, ToImage())
-        if not self.config.flow:
-            return {"generator": generator, "encoder": self.encoder}
-        return {
-            "generator": nn.Sequential(self.flow, generator),
-            "encoder": WithFlow(self.encoder, self.flow),
-        }
+        return from_prior(self.decoder, self.encoder, self.flow)

@@ -27,7 +27,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
 @dataclass(frozen=True)
-class Config(contract.Config):
+class Config(contract.StabilisedConfig):
     steps: int = 10_000
     latent_dim: int = 32
     """Size of z."""
@@ -42,14 +42,6 @@ class Config(contract.Config):
     """Step size of the three players."""
     adam: bool = True
     """Adam(0, 0.99); else RMSProp as in the paper."""
-    r1_gamma: float = 1.0
-    """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
-    r1_every: int = 8
-    """R1 on every so many discriminator steps, multiplied by as many (arXiv 1912.04958)."""
-    negatives: int = 32
-    """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
-    minibatch_deviation: bool = True
-    """Shows D how much its features vary across the batch (arXiv 1710.10196)."""
 
 
 AS_WRITTEN = Config(
