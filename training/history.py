@@ -69,8 +69,9 @@ def spread(steps: list[int], most: int) -> list[int]:
 
 def files(run: Run) -> dict[str, bytes]:
     """What a bundle holds of a run, by file name."""
-    for frames in FRAMES:
-        history = read(run, frames=frames)
+    history, steps = read(run), list(run.pictures())
+    for most in FRAMES:
+        history.frames = spread(steps, most)
         pictures = as_webp(run, history.frames)
         if pictures is not None:
             return {CURVES: as_json(history), PICTURES: pictures}

@@ -88,9 +88,11 @@ class Generator(nn.Module):
     def __init__(self, start: tuple[float, float]) -> None:
         super().__init__()
         self.start = nn.Parameter(torch.tensor(start))
-        self.bend = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
-        nn.init.zeros_(self.bend[-1].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.bend[-1].bias)  # type: ignore[arg-type]
+        hidden = [nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh()]
+        last = nn.Linear(32, 1)
+        self.bend = nn.Sequential(*hidden, last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, share: Tensor) -> Tensor:
         """The samples [n] of the latents that lie at these quantiles [n]."""
@@ -105,9 +107,10 @@ class Discriminator(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
-        nn.init.normal_(self.net[0].weight, std=2.0)  # type: ignore[arg-type]
-        nn.init.uniform_(self.net[0].bias, -4, 4)  # type: ignore[arg-type]
+        first = nn.Linear(1, 64)
+        self.net = nn.Sequential(first, nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+        nn.init.normal_(first.weight, std=2.0)
+        nn.init.uniform_(first.bias, -4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
         logit: Tensor = self.net(x.unsqueeze(1)).squeeze(1)
