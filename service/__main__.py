@@ -48,7 +48,7 @@ def serve(settings: Settings) -> int:
 def check_models(settings: Settings) -> int:
     """Proves every bundle, whatever becomes of the others, and says so a line each."""
     from service.engine.bundle import BundleError, load_bundle
-    from service.engine.registry import find_bundles
+    from service.engine.folders import find_bundles
     from service.engine.session import ProviderError
 
     folders = _or_reason(lambda: find_bundles(settings.models_dir))

@@ -106,7 +106,7 @@ def create_app(
 
 def load_models(settings: Settings, metrics: Metrics) -> Registry:
     """Every bundle of MODELS_DIR, proved; BundleError or ProviderError say what is wrong."""
-    return Registry.load(
+    return Registry(
         settings.models_dir,
         settings.default_model,
         provider=settings.provider,

@@ -27,6 +27,14 @@ class BundleError(Exception):
 
     def __init__(self, path: Path, wrong: str) -> None:
         super().__init__(f"{path}: {wrong}")
+        self.path = path
+        self.wrong = wrong
+
+    def within(self, models_dir: Path) -> str:
+        """The message for callers: nothing of where the models' folder lies."""
+        if self.path == models_dir:
+            return f"the models' folder {self.wrong}"
+        return f"{self.path.relative_to(models_dir)}: {self.wrong}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,20 @@ def load_bundle(folder: Path, provider: Provider) -> Bundle:
         read_inside(folder, preview.name, MANIFEST_BYTES) if preview.exists() else None,
         _history(folder, manifest),
     )
+
+
+def unchanged(folder: Path, manifest: Manifest, digest: str) -> bool:
+    """Whether the folder holds the bundle that was read before, with this manifest of this digest.
+
+    BundleError if its manifest is the same and a file is not what the manifest says.
+    """
+    data = read_inside(folder, "manifest.json", MANIFEST_BYTES)
+    if hashlib.sha256(data).hexdigest() != digest:
+        return False
+    entries: list[Role | File] = [*manifest.roles.values(), *_side_files(manifest)]
+    for entry in entries:
+        _verified(folder, entry)
+    return True
 
 
 def contract(manifest: Manifest, role: RoleName) -> tuple[dict[str, Port], dict[str, Port]]:
@@ -155,9 +177,12 @@ def _verified(folder: Path, entry: Role | File) -> bytes:
 
 
 def _history(folder: Path, manifest: Manifest) -> History | None:
-    if manifest.history is None:
-        return None
-    return History(_verified(folder, manifest.history.curves), _verified(folder, manifest.history.frames))
+    files = [_verified(folder, entry) for entry in _side_files(manifest)]
+    return History(*files) if files else None
+
+
+def _side_files(manifest: Manifest) -> list[File]:
+    return [] if manifest.history is None else [manifest.history.curves, manifest.history.frames]
 
 
 def _describe(ports: dict[str, Port]) -> str:

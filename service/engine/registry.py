@@ -1,18 +1,19 @@
 """The models that are served: found in a folder, proved, and published in one step."""
 
 import logging
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from threading import Lock
+from typing import Literal, NamedTuple
 
 from service.engine.batcher import Batcher, Observer, Pool
-from service.engine.bundle import Bundle, BundleError, History, load_bundle
-from service.engine.session import Provider
+from service.engine.bundle import Bundle, BundleError, History, load_bundle, unchanged
+from service.engine.folders import find_bundles
+from service.engine.session import Provider, ProviderError
 from service.errors import ServiceError
-from service.manifest import NAME, Manifest, RoleName
+from service.manifest import Manifest, RoleName
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +43,38 @@ class Model:
 ObserverFactory = Callable[[str, int, RoleName], Observer]
 
 
+@dataclass(frozen=True)
+class Unserved:
+    """What the models' folder holds and is not served as it lies there, and why."""
+
+    name: str | None
+    """None: the folder itself cannot be read."""
+    version: int | None
+    """None: all of the model."""
+    state: Literal["refused", "unloaded"]
+    """refused: it is bad, and an earlier load of the same version, if there was one, is still served.
+    unloaded: somebody asked for that."""
+    reason: str
+    """For callers: the file within the models' folder, and what is wrong with it."""
+
+
+class Catalog(NamedTuple):
+    """What is served at one moment; never changed, only replaced."""
+
+    models: Mapping[str, Mapping[int, Model]]
+    unserved: tuple[Unserved, ...] = ()
+
+
 class Registry:
-    """Models by name and version. What `get` sees changes by the swap of one reference, never in between."""
+    """Models by name and version. What `get` sees changes by the swap of one reference, never in between.
 
-    def __init__(self, models: dict[str, dict[int, Model]], default: str, pool: Pool) -> None:
-        self.default = default
-        self.pool = pool
-        self._models = models
+    `reload`, `load` and `unload` read and test bundles, which takes a second or more: on an event loop, call
+    them by `asyncio.to_thread`. They wait for each other. Requests go on meanwhile, and those that hold a
+    model that was replaced end on it; then its memory is freed.
+    """
 
-    @classmethod
-    def load(
-        cls,
+    def __init__(
+        self,
         models_dir: Path,
         default: str,
         *,
@@ -61,31 +83,102 @@ class Registry:
         max_batch: int,
         queue_images: int,
         observer: ObserverFactory,
-    ) -> Self:
+    ) -> None:
         """Every bundle of the folder. BundleError for the first that is bad, for a missing folder and for an
         unknown default; ProviderError where CUDA is demanded and not to be had."""
+        self.default = default
+        self.pool = Pool(threads, queue_images)
+        self.changes = {"done": 0, "refused": 0}
+        """How many changes served all that they found, and how many refused some of it."""
+        self._models_dir = models_dir
+        self._changing = Lock()
         folders = find_bundles(models_dir)
-        if default not in {folder.parent.name for folder in folders}:
-            known = ", ".join(sorted({folder.parent.name for folder in folders})) or "none at all"
+        known = {folder.parent.name for folder in folders}
+        if default not in known:
+            names = ", ".join(sorted(known))
             raise BundleError(
-                models_dir, f"has no model {default!r}, the default: set DEFAULT_MODEL to one of {known}"
+                models_dir, f"has no model {default!r}, the default: set DEFAULT_MODEL to one of {names}"
             )
+
+        def read(folder: Path) -> Model:
+            return _model(load_bundle(folder, provider), self.pool, max_batch, observer)
+
+        self._read = read
         with ThreadPoolExecutor(threads) as executor:
-            bundles = list(executor.map(lambda folder: load_bundle(folder, provider), folders))
-        pool = Pool(threads, queue_images)
-        models: dict[str, dict[int, Model]] = {}
-        for bundle in bundles:
-            manifest = bundle.manifest
-            models.setdefault(manifest.name, {})[manifest.version] = _model(bundle, pool, max_batch, observer)
-        return cls(models, default, pool)
+            self._catalog = Catalog(_by_name(executor.map(read, folders)))
+
+    def reload(self) -> tuple[Unserved, ...]:
+        """Serves what the folder holds now, as a restart would, and gives what was refused.
+
+        A version that did not change keeps its sessions and statistics. One that is bad now goes on as it
+        was, if it was served. A model that would be gone for a bad new version goes on as it was, and so does
+        the default in any case, and everything if the folder cannot be read.
+        """
+        with self._changing:
+            held = self._catalog.models
+            try:
+                folders = find_bundles(self._models_dir)
+            except BundleError as error:
+                return self._publish(held, [self._refusal(None, None, error)])
+            models, unserved = self._renew(folders)
+            found: dict[str, Mapping[int, Model]] = {**_by_name(models)}
+            if self.default not in {folder.parent.name for folder in folders}:
+                reason = "the default model is gone from the models' folder"
+                unserved.append(Unserved(self.default, None, "refused", reason))
+            for one in unserved:
+                if one.name is not None and one.name in held and one.name not in found:
+                    found[one.name] = held[one.name]
+            return self._publish(found, unserved)
+
+    def load(self, name: str) -> tuple[Unserved, ...]:
+        """The same for one model: every version of it that the folder holds, also after `unload`.
+
+        ServiceError 404 `unknown-model` where the folder holds none of this name.
+        """
+        with self._changing:
+            before = self._catalog
+            others = [one for one in before.unserved if one.name not in (None, name)]
+            try:
+                folders = [folder for folder in find_bundles(self._models_dir) if folder.parent.name == name]
+            except BundleError as error:
+                refusal = self._refusal(None, None, error)
+                self._publish(before.models, [*others, refusal])
+                return (refusal,)
+            if not folders:
+                raise ServiceError(404, "unknown-model", "the models' folder holds no such model")
+            models, unserved = self._renew(folders)
+            found = _by_name(models)
+            self._publish({**before.models, **found}, others + unserved)
+            return tuple(unserved)
+
+    def unload(self, name: str) -> None:
+        """Stops serving all versions of a model, until `load` or `reload`.
+
+        ServiceError 404 `unknown-model` where it is not served, 409 `default-model` for the default one.
+        """
+        with self._changing:
+            before = self._catalog
+            if name not in before.models:
+                raise _unknown(before.models)
+            if name == self.default:
+                raise ServiceError(
+                    409, "default-model", "the default model answers requests that name none: it has to stay"
+                )
+            gone = [Unserved(name, version, "unloaded", "unloaded") for version in before.models[name]]
+            models = {key: versions for key, versions in before.models.items() if key != name}
+            self._publish(models, [one for one in before.unserved if one.name != name] + gone)
+
+    @property
+    def unserved(self) -> tuple[Unserved, ...]:
+        """What the last changes refused or unloaded."""
+        return self._catalog.unserved
 
     def get(self, name: str | None = None, version: int | None = None) -> Model:
         """The default model without a name, the newest version without one; ServiceError 404 otherwise."""
-        versions = self._models.get(self.default if name is None else name)
+        models = self._catalog.models
+        versions = models.get(self.default if name is None else name)
         if versions is None:
-            raise ServiceError(
-                404, "unknown-model", f"there is no such model; there are {', '.join(sorted(self._models))}"
-            )
+            raise _unknown(models)
         if version is None:
             return versions[max(versions)]
         if version not in versions:
@@ -99,42 +192,62 @@ class Registry:
         """All versions of all models, by name, the newest first."""
         return [
             versions[version]
-            for _, versions in sorted(self._models.items())
+            for _, versions in sorted(self._catalog.models.items())
             for version in sorted(versions, reverse=True)
         ]
 
     def versions(self, name: str) -> list[int]:
         """What versions of this model there are, the newest first."""
-        return sorted(self._models[name], reverse=True)
+        return sorted(self._catalog.models[name], reverse=True)
 
     def close(self) -> None:
         """Ends the threads, once the runs they are at are over."""
         self.pool.close()
 
+    def _renew(self, folders: list[Path]) -> tuple[list[Model], list[Unserved]]:
+        """What these folders give, one after the other: requests need the processors too."""
+        models: list[Model] = []
+        unserved: list[Unserved] = []
+        for folder in folders:
+            name, version = folder.parent.name, int(folder.name)
+            held = self._catalog.models.get(name, {}).get(version)
+            try:
+                models.append(
+                    held if held and unchanged(folder, held.manifest, held.digest) else self._read(folder)
+                )
+            except (BundleError, ProviderError) as error:
+                unserved.append(self._refusal(name, version, error))
+                if held:
+                    models.append(held)
+        return models, unserved
 
-def find_bundles(models_dir: Path) -> list[Path]:
-    """The folders <name>/<integer version>, sorted. What is hidden (an unfinished export) or a file (a
-    leaderboard) is passed over; a folder that is neither is a BundleError."""
-    if not models_dir.is_dir():
-        raise BundleError(models_dir, "is not a folder: set MODELS_DIR to the folder that holds the models")
-    found = []
-    for model in _folders(models_dir):
-        if not re.fullmatch(NAME, model.name):
-            raise BundleError(model, f"is not a model's name, which matches {NAME}")
-        for version in _folders(model):
-            if not re.fullmatch(r"[1-9][0-9]{0,8}", version.name):
-                raise BundleError(version, "is not a version: those are folders named 1, 2, 3, ...")
-            found.append(version)
-    if not found:
-        raise BundleError(models_dir, "holds no models: train one, or set MODELS_DIR to where they are")
+    def _refusal(self, name: str | None, version: int | None, error: Exception) -> Unserved:
+        log.error("refused: %s", error)
+        reason = error.within(self._models_dir) if isinstance(error, BundleError) else str(error)
+        return Unserved(name, version, "refused", reason)
+
+    def _publish(
+        self, models: Mapping[str, Mapping[int, Model]], unserved: list[Unserved]
+    ) -> tuple[Unserved, ...]:
+        catalog = Catalog(models, tuple(unserved))
+        refused = sum(one.state == "refused" for one in unserved)
+        self.changes["refused" if refused else "done"] += 1
+        self._catalog = catalog
+        log.info("serving %d models, %d versions refused", len(models), refused)
+        return catalog.unserved
+
+
+def _unknown(models: Mapping[str, object]) -> ServiceError:
+    return ServiceError(
+        404, "unknown-model", f"there is no such model; there are {', '.join(sorted(models))}"
+    )
+
+
+def _by_name(models: Iterable[Model]) -> dict[str, dict[int, Model]]:
+    found: dict[str, dict[int, Model]] = {}
+    for model in models:
+        found.setdefault(model.manifest.name, {})[model.manifest.version] = model
     return found
-
-
-def _folders(parent: Path) -> list[Path]:
-    try:
-        return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError as error:
-        raise BundleError(parent, error.strerror or "cannot be read") from None
 
 
 def _model(bundle: Bundle, pool: Pool, max_batch: int, observer: ObserverFactory) -> Model:

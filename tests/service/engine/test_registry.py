@@ -1,5 +1,7 @@
 """Which models are found, and how they are asked for."""
 
+import shutil
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,10 @@ from typing import Any
 import pytest
 
 from service.engine.bundle import BundleError
-from service.engine.registry import Registry, find_bundles
+from service.engine.registry import Registry
 from service.engine.session import ProviderError
 from service.errors import ServiceError
-from tests.service.bundles import write_bundle
+from tests.service.bundles import rewrite_manifest, write_bundle
 
 
 class Silent:
@@ -25,7 +27,7 @@ class Silent:
 
 def load(models_dir: Path, default: str = "tiny", **changes: Any) -> Registry:
     given: dict[str, Any] = {"provider": "cpu", "threads": 2, "max_batch": 64, "queue_images": 1024}
-    return Registry.load(models_dir, default, observer=lambda *_: Silent(), **(given | changes))
+    return Registry(models_dir, default, observer=lambda *_: Silent(), **(given | changes))
 
 
 @pytest.fixture(scope="module")
@@ -108,30 +110,139 @@ def test_one_bad_bundle_refuses_them_all(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["Tiny", "tiny model", "_tiny", "a" * 65])
-def test_a_folder_that_cannot_be_a_name_is_refused(tmp_path: Path, name: str) -> None:
-    write_bundle(tmp_path, "tiny")
-    (tmp_path / name).mkdir()
-    with pytest.raises(BundleError, match="is not a model's name"):
-        find_bundles(tmp_path)
-
-
-@pytest.mark.parametrize("version", ["0", "01", "v1", "latest", "-1", "1.0", "²"])
-def test_a_folder_that_cannot_be_a_version_is_refused(tmp_path: Path, version: str) -> None:
-    (tmp_path / "tiny" / version).mkdir(parents=True)
-    with pytest.raises(BundleError, match="is not a version"):
-        find_bundles(tmp_path)
-
-
-def test_what_is_hidden_or_a_file_is_passed_over(tmp_path: Path) -> None:
-    folder = write_bundle(tmp_path, "tiny")
-    (tmp_path / ".cache" / "1").mkdir(parents=True)
-    (tmp_path / "tiny" / ".2.tmp").mkdir()
-    (tmp_path / "tiny" / "notes.txt").write_text("x")
-    (tmp_path / "leaderboard.png").write_bytes(b"x")
-    assert find_bundles(tmp_path) == [folder]
-
-
 def test_cuda_where_there_is_none_refuses_to_load(models_dir: Path) -> None:
     with pytest.raises(ProviderError, match="PROVIDER=cpu"):
         load(models_dir, provider="cuda")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A models' folder to change: tiny 1 (the default) and other 1."""
+    write_bundle(tmp_path, "tiny")
+    write_bundle(tmp_path, "other")
+    return tmp_path
+
+
+@pytest.fixture
+def changing(folder: Path) -> Iterator[Registry]:
+    registry = load(folder)
+    yield registry
+    registry.close()
+
+
+def served(registry: Registry) -> dict[str, list[int]]:
+    return {model.manifest.name: registry.versions(model.manifest.name) for model in registry.models()}
+
+
+def spoil(bundle: Path) -> None:
+    path = bundle / "generator.onnx"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
+def test_reload_serves_what_the_folder_holds_now(changing: Registry, folder: Path) -> None:
+    write_bundle(folder, "tiny", 2)
+    write_bundle(folder, "third")
+    shutil.rmtree(folder / "other")
+    assert changing.reload() == ()
+    assert served(changing) == {"tiny": [2, 1], "third": [1]}
+    assert changing.get().manifest.version == 2
+    assert changing.changes == {"done": 1, "refused": 0}
+
+
+def test_what_did_not_change_is_kept(changing: Registry, folder: Path) -> None:
+    before = {name: changing.get(name) for name in ("tiny", "other")}
+    rewrite_manifest(folder / "other" / "1", title="New")
+    changing.reload()
+    assert changing.get("tiny") is before["tiny"]
+    assert changing.get("other") is not before["other"]
+    assert changing.get("other").manifest.title == "New"
+
+
+def test_a_bad_new_version_leaves_the_old_one_serving(changing: Registry, folder: Path) -> None:
+    spoil(write_bundle(folder, "tiny", 2))
+    (refused,) = changing.reload()
+    assert (refused.name, refused.version, refused.state) == ("tiny", 2, "refused")
+    assert refused.reason.startswith("tiny/2/generator.onnx: is corrupted")
+    assert str(folder) not in refused.reason
+    assert served(changing) == {"tiny": [1], "other": [1]}
+    assert changing.unserved == (refused,)
+    assert changing.changes == {"done": 0, "refused": 1}
+
+
+@pytest.mark.parametrize("manifest", [True, False])
+def test_a_version_spoilt_in_place_goes_on_as_it_was(
+    changing: Registry, folder: Path, manifest: bool
+) -> None:
+    before = changing.get("other")
+    if manifest:
+        (folder / "other/1/manifest.json").write_text("{")
+    else:
+        spoil(folder / "other" / "1")
+    assert [(one.name, one.version) for one in changing.reload()] == [("other", 1)]
+    assert changing.get("other") is before
+
+
+def test_a_model_that_is_gone_for_a_bad_version_goes_on_as_it_was(changing: Registry, folder: Path) -> None:
+    (folder / "other/1").rename(folder / "other/2")
+    changing.reload()
+    assert served(changing) == {"tiny": [1], "other": [1]}
+
+
+def test_the_default_stays_when_it_is_gone_from_the_folder(changing: Registry, folder: Path) -> None:
+    shutil.rmtree(folder / "tiny")
+    (refused,) = changing.reload()
+    assert (refused.name, refused.version) == ("tiny", None)
+    assert served(changing) == {"tiny": [1], "other": [1]}
+
+
+def test_everything_stays_when_the_folder_cannot_be_read(changing: Registry, folder: Path) -> None:
+    (folder / "Not A Name").mkdir()
+    (refused,) = changing.reload()
+    assert (refused.name, refused.version) == (None, None)
+    assert served(changing) == {"tiny": [1], "other": [1]}
+    (folder / "Not A Name").rmdir()
+    assert changing.reload() == changing.unserved == ()
+
+
+def test_unload_and_load_again(changing: Registry, folder: Path) -> None:
+    changing.unload("other")
+    assert served(changing) == {"tiny": [1]}
+    assert [(one.name, one.version, one.state) for one in changing.unserved] == [("other", 1, "unloaded")]
+    write_bundle(folder, "other", 2)
+    assert changing.load("other") == ()
+    assert served(changing) == {"tiny": [1], "other": [2, 1]}
+    assert changing.unserved == ()
+
+
+def test_load_touches_no_other_model(changing: Registry, folder: Path) -> None:
+    write_bundle(folder, "tiny", 2)
+    spoil(folder / "other" / "1")
+    assert [one.name for one in changing.load("other")] == ["other"]
+    changing.load("tiny")
+    assert served(changing) == {"tiny": [2, 1], "other": [1]}
+    assert [one.name for one in changing.unserved] == ["other"]
+
+
+@pytest.mark.parametrize("name", ["nope", "..", "other/1", ""])
+def test_load_and_unload_of_an_unknown_model_are_404(changing: Registry, name: str) -> None:
+    for change in (changing.load, changing.unload):
+        with pytest.raises(ServiceError) as caught:
+            change(name)
+        assert (caught.value.status, caught.value.code) == (404, "unknown-model")
+    assert served(changing) == {"tiny": [1], "other": [1]}
+
+
+def test_the_default_cannot_be_unloaded(changing: Registry) -> None:
+    with pytest.raises(ServiceError) as caught:
+        changing.unload("tiny")
+    assert (caught.value.status, caught.value.code) == (409, "default-model")
+    assert served(changing) == {"tiny": [1], "other": [1]}
+
+
+def test_a_replaced_model_is_freed_once_nobody_uses_it(changing: Registry, folder: Path) -> None:
+    used = changing.get("other")
+    gone = weakref.ref(used.generator)
+    changing.unload("other")
+    assert used.generator is gone()
+    del used
+    assert gone() is None, "freed by its last reference, not by a collector that may not run"
