@@ -141,7 +141,7 @@ def test_the_image_has_the_projects_version() -> None:
     assert f'org.opencontainers.image.version="{__version__}"' in DOCKERFILE
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu"])
+@pytest.mark.parametrize("name", ["service", "proxy", "gpu"])
 def test_a_compose_service_is_hardened(name: str) -> None:
     service: dict[str, Any] = COMPOSE["services"][name]
     assert service["read_only"] is True
@@ -161,13 +161,43 @@ def test_compose_gives_the_service_time_to_drain() -> None:
         assert int(service["stop_grace_period"].removesuffix("s")) > drain
 
 
-def test_compose_brings_up_the_cpu_service_on_port_8000_by_default() -> None:
-    (default,) = [service for service in COMPOSE["services"].values() if "profiles" not in service]
-    assert default["build"]["target"] == "cpu"
-    assert default["ports"] == ["${CPU_PORT:-8000}:8000"]
+def test_compose_brings_up_the_cpu_service_behind_port_8000_by_default() -> None:
+    default = {name for name, service in COMPOSE["services"].items() if "profiles" not in service}
+    assert default == {"service", "proxy"}
+    assert COMPOSE["services"]["service"]["build"]["target"] == "cpu"
+    assert "ports" not in COMPOSE["services"]["service"], "two replicas cannot have the same port"
+    assert COMPOSE["services"]["proxy"]["ports"] == ["${CPU_PORT:-8000}:8000"]
     assert COMPOSE["services"]["gpu"]["build"]["target"] == "cuda"
     (device,) = COMPOSE["services"]["gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
+
+
+def directive(name: str) -> str:
+    """What nginx.conf says of it, in its one place."""
+    (value,) = re.findall(rf"^\s*{name} ([^;]+);$", (ROOT / "deploy/nginx.conf").read_text(), re.MULTILINE)
+    return str(value)
+
+
+def test_nginx_finds_replicas_that_come_and_asks_no_post_twice() -> None:
+    assert directive("proxy_pass") == "http://$replicas:8000", "looked up once without a variable"
+    assert directive(r"set \$replicas") == "service"
+    assert re.fullmatch(r"127\.0\.0\.11 valid=1s ipv6=off", directive("resolver"))
+    assert directive("proxy_next_upstream").split() == ["error", "timeout"], "not non_idempotent"
+
+
+def test_nginx_leaves_limits_and_deadlines_to_the_service() -> None:
+    fields = Settings.model_fields
+    largest = max(field.default for name, field in fields.items() if name.endswith("_body_bytes"))
+    assert int(directive("client_max_body_size").removesuffix("m")) * 2**20 > largest
+    assert int(directive("proxy_read_timeout").removesuffix("s")) > fields["deadline_s"].default
+    assert directive("large_client_header_buffers") == f"4 {fields['header_bytes'].default // 1024}k"
+
+
+def test_the_proxys_image_is_the_base_with_nginx_and_no_root() -> None:
+    text = (ROOT / "deploy/nginx.Dockerfile").read_text()
+    assert re.findall("^FROM (.*)", text, re.MULTILINE) == ["python:3.11-slim"]
+    assert "USER 10001:10001\n" in text
+    assert "STOPSIGNAL SIGQUIT\n" in text
 
 
 @pytest.mark.parametrize("package", ["service", "training"])

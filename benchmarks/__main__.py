@@ -1,0 +1,28 @@
+"""python -m benchmarks COMMAND: measures something and prints a table; `--help` after a command tells more.
+
+A command is the module of this name beside this one, with `main(arguments)`.
+"""
+
+import argparse
+import importlib
+import sys
+
+COMMANDS = {
+    "replicas": "what is lost when replicas behind nginx are killed or replaced; needs a Docker engine",
+}
+
+
+def main() -> None:
+    listing = "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=f"{__doc__}\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    name = parser.parse_args(sys.argv[1:2]).command
+    importlib.import_module(f"benchmarks.{name}").main(sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()
