@@ -9,7 +9,9 @@ from fastapi_swagger import patch_fastapi
 from starlette.middleware.cors import CORSMiddleware
 
 from service import __version__
+from service.access import Guard, Keys
 from service.api import (
+    admin,
     classify,
     decode,
     encode,
@@ -30,6 +32,7 @@ from service.engine.threads import available_threads
 from service.handlers import CatchAll, install
 from service.metrics import Metrics
 from service.middleware import EXPOSED_HEADERS, Envelope, stdout
+from service.rate import Buckets, RateLimit
 from service.settings import Settings
 
 
@@ -52,9 +55,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         held = app.state.registry = registry or load_models(settings, metrics)
-        metrics.watch(lambda: held.pool.images, lambda: not app.state.draining)
-        for model in held.models():
-            metrics.publish(model)
+        metrics.watch(held, lambda: not app.state.draining)
         yield
         held.close()
 
@@ -69,6 +70,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.metrics = metrics
+    app.state.admin_keys = Keys(settings.admin_keys)
     app.state.registry = None
     app.state.draining = False
     for part in (
@@ -84,20 +86,28 @@ def create_app(
         v2_infer,
         openai,
         ops,
+        admin,
         web,
     ):
         app.include_router(part.router)
     # /docs with its scripts served from here: FastAPI's own page loads them from another host.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     install(app)
-    # Added last is outermost: envelope, then CORS, then the catch-all, whose 500 needs the CORS headers too.
+    # Added last is outermost. Refusals and the catch-all's 500 are for pages of allowed origins to read too,
+    # and a preflight brings no key: CORS comes before both. What is off is not there, and costs nothing.
     app.add_middleware(CatchAll)
+    if settings.rate_limit:
+        buckets = Buckets(settings.rate_limit, settings.rate_burst)
+        app.add_middleware(RateLimit, buckets=buckets, proxies=settings.trusted_proxies)
+    if settings.api_keys:
+        keys = Keys([*settings.api_keys, *settings.admin_keys])
+        app.add_middleware(Guard, keys=keys, metrics_open=settings.metrics_open)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "HEAD", "POST"],
-            allow_headers=["Content-Type", "X-Request-ID", "If-None-Match"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key", "X-Request-ID"],
             expose_headers=EXPOSED_HEADERS,
         )
     app.add_middleware(Envelope, metrics=metrics, access_log=stdout() if settings.access_log else None)

@@ -1,6 +1,6 @@
 """Prometheus objects. Requests, images and executions (runs of a network) are counted apart, like Triton."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -10,9 +10,11 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 
-from service.engine.registry import Model
+from service.engine.registry import Registry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -47,6 +49,45 @@ class RoleMetrics:
 
     def dropped(self, reason: str, images: int) -> None:
         self._dropped[reason].inc(images)
+
+
+class RegistryCollector(Collector):
+    """What the registry holds at the moment of asking, so that a reload needs to tell nobody."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        registry = self._registry
+        labels = ("model", "version", "provider", "digest", "exact")
+        info = GaugeMetricFamily("mnist_gan_model_info", "1 for every model served.", labels=labels)
+        refused = GaugeMetricFamily(
+            "mnist_gan_model_refused",
+            "1 for every version that the last reload refused; no version: the model, or the whole folder.",
+            labels=("model", "version"),
+        )
+        waits = SummaryMetricFamily(
+            "mnist_gan_queue_seconds", "From the queue to the first run, per request.", labels=NETWORK
+        )
+        for model in registry.models():
+            name, version = model.manifest.name, str(model.manifest.version)
+            info.add_metric([name, version, model.provider, model.digest, str(model.exact).lower()], 1)
+            for role in model.manifest.roles:
+                tally = getattr(model, role).statistics.queue
+                waits.add_metric([name, version, role], tally.count, tally.ns / 1e9)
+        for one in registry.unserved:
+            if one.state == "refused":
+                refused.add_metric([one.name or "", str(one.version or "")], 1)
+        reloads = CounterMetricFamily(
+            "mnist_gan_reloads", "Reloads, loads and unloads of models.", labels=("outcome",)
+        )
+        for outcome, count in registry.changes.items():
+            reloads.add_metric([outcome], count)
+        queue = GaugeMetricFamily(
+            "mnist_gan_queue_images", "Images waiting or running.", registry.pool.images
+        )
+        limit = GaugeMetricFamily("mnist_gan_queue_images_limit", "QUEUE_IMAGES.", registry.pool.limit)
+        yield from (info, refused, waits, reloads, queue, limit)
 
 
 class Metrics:
@@ -87,28 +128,15 @@ class Metrics:
             (*NETWORK, "reason"),
             registry=registry,
         )
-        self._queue = Gauge("mnist_gan_queue_images", "Images waiting or running.", registry=registry)
         self._ready = Gauge("mnist_gan_ready", "Whether readiness answers 200.", registry=registry)
-        self._info = Gauge(
-            "mnist_gan_model_info",
-            "1 for every model served.",
-            ("model", "version", "provider", "digest", "exact"),
-            registry=registry,
-        )
 
     def observer(self, model: str, version: int, role: str) -> RoleMetrics:
         return RoleMetrics(self, model, version, role)
 
-    def watch(self, queue: Callable[[], int], ready: Callable[[], bool]) -> None:
-        """Gauges are read when they are asked for."""
-        self._queue.set_function(queue)
+    def watch(self, registry: Registry, ready: Callable[[], bool]) -> None:
+        """What these say is read when the metrics are asked for."""
+        self._registry.register(RegistryCollector(registry))
         self._ready.set_function(ready)
-
-    def publish(self, model: Model) -> None:
-        manifest = model.manifest
-        self._info.labels(
-            manifest.name, str(manifest.version), model.provider, model.digest, str(model.exact).lower()
-        ).set(1)
 
     def render(self) -> bytes:
         return generate_latest(self._registry)

@@ -107,6 +107,8 @@ class Envelope:
             "bytes": size,
             "ms": round(seconds * 1000, 3),
         }
+        if "key" in state:
+            line["key"] = state["key"]
         if "error_code" in state:
             line["code"] = state["error_code"]
         out.write(json.dumps(line) + "\n")

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 
 from service.errors import PROBLEM_JSON, ServiceError, problem
 from service.handlers import CLIENT_CLOSED_REQUEST, render
+from service.middleware import SECURITY_HEADERS
 from service.settings import Settings
 
 LINGER_S = 1.0
@@ -51,19 +52,24 @@ class Config(uvicorn.Config):
 
 
 class Server(uvicorn.Server):
-    """Ends in three steps: not ready but serving, no new connections, done. A second signal ends at once."""
+    """Ends in three steps: not ready but serving, no new connections, done. A second signal ends at once.
+
+    SIGHUP has the models loaded anew."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self.config: Config
         super().__init__(Config(app, settings))
         self._app = app
         self._exit_at = float("inf")
+        self._reloads: set[asyncio.Task[Any]] = set()
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         # What lives now, lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
+        if hasattr(signal, "SIGHUP"):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         port = self.servers[0].sockets[0].getsockname()[1]
         log.info("serving on http://%s:%d", self.config.host, port)
 
@@ -74,6 +80,12 @@ class Server(uvicorn.Server):
         self.config.draining = self._app.state.draining = True
         delay = self.config.settings.drain_delay_s if sig == signal.SIGTERM else 0
         self._exit_at = time.monotonic() + delay
+
+    def _reload(self) -> None:
+        """The registry logs what became of it; a task that nobody holds may be collected before its end."""
+        task = asyncio.ensure_future(asyncio.to_thread(self._app.state.registry.reload))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     async def on_tick(self, counter: int) -> bool:
         if time.monotonic() >= self._exit_at:
@@ -251,6 +263,7 @@ def _raw(error: ServiceError, default_headers: list[tuple[bytes, bytes]]) -> byt
     body = problem(error)
     headers = [
         *default_headers,
+        *SECURITY_HEADERS,
         (b"content-type", PROBLEM_JSON.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),

@@ -7,8 +7,10 @@ has a flag of the same name. A field's docstring is its help and its documentati
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Key = Annotated[SecretStr, Field(min_length=16)]
 
 KIB = 1024
 MIB = 1024 * 1024
@@ -67,6 +69,23 @@ class Settings(BaseSettings):
     drain_timeout_s: int = Field(default=15, ge=1)
     """On SIGTERM or SIGINT, after the delay: seconds that requests under way get to finish."""
 
+    api_keys: Annotated[list[Key], NoDecode] = []
+    """Keys that callers must bring, separated by commas, of 16 characters or more; several, so that they can
+    be replaced one by one. None: no caller needs a key. Better set in the environment than by the flag, which
+    other users of the machine can see."""
+    admin_keys: Annotated[list[Key], NoDecode] = []
+    """Keys for reloading, loading and unloading models, which open everything else too. None: nobody may."""
+    metrics_open: bool = False
+    """Whether /metrics answers without a key although there are API_KEYS."""
+    rate_limit: float = Field(default=0.0, ge=0, le=1e6)
+    """Most requests per second of one client, that is one key, else one address; past it the answer is 429
+    with Retry-After. 0: no limit."""
+    rate_burst: int = Field(default=20, ge=1)
+    """How many requests a client that was quiet may make at once before RATE_LIMIT holds."""
+    trusted_proxies: int = Field(default=0, ge=0)
+    """How many proxies of your own stand in front and add to X-Forwarded-For, so that RATE_LIMIT tells
+    clients apart behind them."""
+
     cors_origins: Annotated[list[str], NoDecode] = []
     """Origins whose pages may call the API from a browser, separated by commas; * allows all."""
     access_log: bool = True
@@ -74,7 +93,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe message that is logged on standard error."""
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "api_keys", "admin_keys", mode="before")
     @classmethod
     def _commas(cls, value: object) -> object:
         if isinstance(value, str):

@@ -43,9 +43,23 @@ class ModelSummary(BaseModel):
     """sha256 of its manifest."""
 
 
+class UnservedModel(BaseModel):
+    """What the models' folder holds and is not served as it lies there."""
+
+    name: str | None
+    """null: the folder itself cannot be read."""
+    version: int | None
+    """null: all of the model."""
+    state: Literal["refused", "unloaded"]
+    """refused: it is bad; what was served before goes on. unloaded: an administrator asked for that."""
+    reason: str
+
+
 class ModelList(BaseModel):
     models: list[ModelSummary]
     default: str
+    unserved: list[UnservedModel]
+    """What the last reload refused, and what was unloaded."""
 
 
 class ModelDetail(ModelSummary):
@@ -85,6 +99,7 @@ async def models(request: Request) -> Response:
     listed = ModelList(
         models=[ModelSummary(**_summary(request, model)) for model in registry.models()],
         default=registry.default,
+        unserved=[UnservedModel(**vars(one)) for one in registry.unserved],
     )
     return Response(listed.model_dump_json(), media_type="application/json")
 

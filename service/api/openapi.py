@@ -17,6 +17,13 @@ from starlette.responses import Response
 
 from service.errors import PROBLEM_JSON
 
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
+"""A key, in one of the two ways to send it."""
+
 _REF = "#/components/schemas/{model}"
 _mentioned: dict[str, type[BaseModel]] = {}
 
@@ -108,7 +115,7 @@ def json_response(model: type[BaseModel], description: str) -> dict[str, Any]:
 
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document: the routes, with every mentioned model among its components."""
-    out = get_openapi(
+    out: dict[str, Any] = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
@@ -118,7 +125,10 @@ def document(app: FastAPI) -> dict[str, Any]:
     _, schemas = models_json_schema(
         [(model, "validation") for model in _mentioned.values()], ref_template=_REF
     )
-    components = out.setdefault("components", {}).setdefault("schemas", {})
+    out.setdefault("components", {})["securitySchemes"] = SCHEMES
+    if app.state.settings.api_keys:
+        out["security"] = SECURITY
+    components = out["components"].setdefault("schemas", {})
     # FastAPI adds its own 422 to any route with a parameter; ours are problems.
     for name in ("HTTPValidationError", "ValidationError"):
         components.pop(name, None)

@@ -1,5 +1,10 @@
 """Requests, images and executions are counted apart."""
 
+import re
+
+import httpx
+from fastapi import FastAPI
+
 from service.metrics import Metrics
 
 LABELS = 'model="tiny",role="generator",version="1"'
@@ -30,10 +35,22 @@ def test_failures_have_reasons() -> None:
     assert name % ("inference-failed", 7) in text
 
 
-def test_gauges_are_read_when_asked() -> None:
-    metrics, queue = Metrics(), [3]
-    metrics.watch(lambda: queue[0], lambda: False)
+async def test_gauges_are_read_when_asked(app: FastAPI) -> None:
+    metrics, pool = app.state.metrics, app.state.registry.pool
+    pool.admit(3)
     assert b"mnist_gan_queue_images 3.0" in metrics.render()
-    queue[0] = 4
+    pool.admit(1)
     assert b"mnist_gan_queue_images 4.0" in metrics.render()
+    assert b"mnist_gan_queue_images_limit 1024.0" in metrics.render()
+    assert b"mnist_gan_ready 1.0" in metrics.render()
+    app.state.draining = True
     assert b"mnist_gan_ready 0.0" in metrics.render()
+
+
+async def test_the_time_in_the_queue_is_summed(app: FastAPI, client: httpx.AsyncClient) -> None:
+    for _ in range(3):
+        await client.get("/generate?model=tiny&version=1")
+    text = app.state.metrics.render().decode()
+    assert f"mnist_gan_queue_seconds_count{{{LABELS}}} 3.0" in text
+    (seconds,) = re.findall(rf"mnist_gan_queue_seconds_sum{{{LABELS}}} (\S+)", text)
+    assert 0 < float(seconds) < 3

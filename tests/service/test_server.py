@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.service.bundles import write_bundle
 from tests.service.conftest import Server, start_server
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: a\r\n"
@@ -203,6 +205,27 @@ def test_requests_under_way_are_finished(models_dir: Path) -> None:
         answer = rest(connection)
         assert status(answer) in (404, 422)
         assert server.process.wait(10) == 0
+
+
+def test_sighup_reloads_the_models(tmp_path: Path) -> None:
+    write_bundle(tmp_path, "tiny")
+    with start_server(tmp_path, DEFAULT_MODEL="tiny") as server:
+        for version, wanted in ((2, [2, 1]), (3, [2, 1])):
+            folder = write_bundle(tmp_path, "tiny", version)
+            if version == 3:
+                (folder / "generator.onnx").unlink()
+            server.process.send_signal(signal.SIGHUP)
+            until = time.monotonic() + 10
+            listed: dict[str, Any] = {}
+            while time.monotonic() < until and not (
+                [model["version"] for model in listed.get("models", [])] == wanted
+                and len(listed["unserved"]) == (version == 3)
+            ):
+                listed = httpx.get(f"{server.url}/models").json()
+                time.sleep(0.05)
+            assert [model["version"] for model in listed["models"]] == wanted
+            assert [one["version"] for one in listed["unserved"]] == [3] * (version == 3)
+        assert server.stop() == 0
 
 
 def test_many_clients_at_once(server: Server) -> None:
