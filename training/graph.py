@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from service.manifest import RoleName
+from training import upsampling
 from training.errors import TrainingError
 
 OUTPUT = {"generator": "image", "discriminator": "score", "encoder": "z", "classifier": "logits"}
@@ -80,6 +81,7 @@ def to_onnx(role: RoleName, module: nn.Module, latent_dim: int, labelled: bool) 
     assert program is not None
     model = program.model_proto
     _strip(model)
+    upsampling.rewrite(model)
     store_as_half(model)
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString(deterministic=True)
