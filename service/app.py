@@ -5,8 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi_swagger import patch_fastapi
+from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import __version__
 from service.access import Guard, Keys
@@ -34,10 +38,44 @@ from service.metrics import Metrics
 from service.middleware import EXPOSED_HEADERS, Envelope, stdout
 from service.rate import Buckets, RateLimit
 from service.settings import Settings
+from service.shortcut import Shortcut
+
+PARTS = (
+    generate,
+    decode,
+    interpolate,
+    score,
+    encode,
+    classify,
+    models,
+    history,
+    v2,
+    v2_infer,
+    openai,
+    ops,
+    admin,
+    web,
+)
 
 
 class App(FastAPI):
     """FastAPI whose document holds the models that our endpoints validate by themselves."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Starlette's: FastAPI's looks for telemetry in the environment, three times for each request."""
+        await Starlette.__call__(self, scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The layers that were added and those that routes need: no more, since each costs every request.
+
+        FastAPI would put three around them, of which ours do the work: the last resort (CatchAll), a limit of
+        bodies and traces.
+        """
+        stack: ASGIApp = AsyncExitStackMiddleware(self.router)
+        stack = ExceptionMiddleware(stack, handlers=self.exception_handlers)
+        for layer, arguments, options in reversed(self.user_middleware):
+            stack = layer(stack, *arguments, **options)
+        return stack
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
@@ -73,28 +111,14 @@ def create_app(
     app.state.admin_keys = Keys(settings.admin_keys)
     app.state.registry = None
     app.state.draining = False
-    for part in (
-        generate,
-        decode,
-        interpolate,
-        score,
-        encode,
-        classify,
-        models,
-        history,
-        v2,
-        v2_infer,
-        openai,
-        ops,
-        admin,
-        web,
-    ):
+    for part in PARTS:
         app.include_router(part.router)
     # /docs with its scripts served from here: FastAPI's own page loads them from another host.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     install(app)
     # Added last is outermost. Refusals and the catch-all's 500 are for pages of allowed origins to read too,
     # and a preflight brings no key: CORS comes before both. What is off is not there, and costs nothing.
+    app.add_middleware(Shortcut, routes=[route for part in PARTS for route in part.router.routes])
     app.add_middleware(CatchAll)
     if settings.rate_limit:
         buckets = Buckets(settings.rate_limit, settings.rate_burst)

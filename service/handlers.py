@@ -21,11 +21,9 @@ log = logging.getLogger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    """Registers the handlers of expected errors; `CatchAll` takes care of the others."""
-    app.add_exception_handler(ServiceError, _service_error)
+    """Registers the handlers of the framework's errors; `CatchAll` takes care of ours."""
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(ClientDisconnect, _client_left)
 
 
 def render(error: ServiceError, scope: Scope) -> Response:
@@ -38,9 +36,10 @@ def render(error: ServiceError, scope: Scope) -> Response:
 
 
 class CatchAll:
-    """The innermost middleware: a bug becomes a 500 that shows nothing of the inside, and a line in the log.
+    """Answers every error that the endpoints raise: a ServiceError as it says, a client that left with 499,
+    and a bug with a 500 that shows nothing of the inside, and a line in the log.
 
-    Inside the CORS middleware, so that a browser may read this error too.
+    Inside the CORS middleware, so that a browser may read these answers too.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -59,19 +58,23 @@ class CatchAll:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
-            log.exception("request %s failed", scope.get("state", {}).get("request_id"))
+        except Exception as error:
+            refusal = _refusal(error)
+            if refusal is None:
+                log.exception("request %s failed", scope.get("state", {}).get("request_id"))
+                refusal = ServiceError(
+                    500, "internal", "the service failed; its log has the reason under request_id"
+                )
             if started:
                 raise  # The status is out: all that is left is to cut the connection.
-            error = ServiceError(
-                500, "internal", "the service failed; its log has the reason under request_id"
-            )
-            await render(error, scope)(scope, receive, send)
+            await render(refusal, scope)(scope, receive, send)
 
 
-async def _service_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)
-    return render(error, request.scope)
+def _refusal(error: Exception) -> ServiceError | None:
+    """What was raised on purpose; None for a bug."""
+    if isinstance(error, ClientDisconnect):
+        return ServiceError(CLIENT_CLOSED_REQUEST, "client-left", "the client left")
+    return error if isinstance(error, ServiceError) else None
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
@@ -98,7 +101,3 @@ def _methods(request: Request) -> list[str]:
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return render(invalid_fields(error.errors()), request.scope)
-
-
-async def _client_left(request: Request, error: Exception) -> Response:
-    return render(ServiceError(CLIENT_CLOSED_REQUEST, "client-left", "the client left"), request.scope)

@@ -49,7 +49,11 @@ class Asked(BaseModel):
     """A name from /models; the default model if left out."""
     version: Annotated[int, Field(ge=1)] | None = None
     """The newest if left out."""
-    directions: Annotated[dict[str, float], Field(max_length=64)] = {}
+    directions: Annotated[dict[str, float], Field(max_length=64)] = Field(
+        # A factory, since a plain default is copied deeply for every request.
+        default_factory=dict,
+        json_schema_extra={"default": {}},
+    )
     """Moves along the model's named directions: {name: amount}, the amount within the direction's range."""
     scale: Scale = 1
     """Every pixel becomes a square of so many pixels."""

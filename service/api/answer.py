@@ -2,10 +2,10 @@
 
 import asyncio
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from service.api.sampling import Images
@@ -24,13 +24,12 @@ MEDIA = {
 
 def members(images: Images, scale: int, **columns: Sequence[Any] | None) -> bytes:
     """One JSON object an image, separated by commas: its PNG, and of each given column its i-th value."""
-    given = {name: values for name, values in columns.items() if values is not None}
+    given = [(b',"%b":' % name.encode(), values) for name, values in columns.items() if values is not None]
     out = []
     for i, image in enumerate(images):
-        extra = "".join(f', "{name}": {json.dumps(values[i])}' for name, values in given.items())
-        picture = base64.b64encode(encode.png(image, scale))
-        out.append(b'{"b64_json": "' + picture + b'"' + extra.encode() + b"}")
-    return b", ".join(out)
+        extra = b"".join([name + to_json(values[i]) for name, values in given])
+        out.append(b'{"b64_json":"%b"%b}' % (base64.b64encode(encode.png(image, scale)), extra))
+    return b",".join(out)
 
 
 def picture(image: Images) -> str:
@@ -42,17 +41,16 @@ def json_answer(
     head: Mapping[str, Any], images: bytes, timings: Mapping[str, float] | None, headers: Mapping[str, str]
 ) -> Response:
     """head's members, then the `images` as `members` wrote them, then the timings."""
-    start = json.dumps(head)[:-1].encode()
-    end = b"" if timings is None else b', "timings": ' + json.dumps(timings).encode()
-    body = start + b', "images": [' + images + b"]" + end + b"}"
-    return Response(body, media_type="application/json", headers=dict(headers))
+    end = b"" if timings is None else b',"timings":' + to_json(timings)
+    body = b'%b,"images":[%b]%b}' % (to_json(head)[:-1], images, end)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def file_answer(content: bytes, kind: str, name: str, headers: Mapping[str, str]) -> Response:
     """A picture shown in place; an archive or array offered for saving under `name`."""
     disposition = "inline" if kind in ("png", "gif", "webp") else "attachment"
     extra = {"Content-Disposition": f'{disposition}; filename="{name}.{kind}"'}
-    return Response(content, media_type=MEDIA[kind], headers=dict(headers) | extra)
+    return Response(content, media_type=MEDIA[kind], headers={**headers, **extra})
 
 
 async def aside(work: Callable[[], bytes], pixels: int) -> bytes:

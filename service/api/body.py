@@ -69,7 +69,9 @@ async def json_body(request: Request, model: type[Validated], limit: int) -> Val
     integers past 4,300 digits and nesting past 200 levels), 413 past `limit` bytes. NaN, Infinity and 1e400
     are numbers to the parser: models refuse them with `allow_inf_nan=False`.
     """
-    _require_json(request.headers)
+    headers = dict(request.scope["headers"])
+    if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
+        _require_json(request.headers)
     data = await read_body(request, limit)
     try:
         return model.model_validate_json(data)

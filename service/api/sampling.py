@@ -27,11 +27,11 @@ class Stopwatch:
     """Milliseconds between marks, by name."""
 
     marks: dict[str, float] = field(default_factory=dict)
-    _last: float = field(default_factory=time.perf_counter)
+    _last: int = field(default_factory=time.perf_counter_ns)
 
     def mark(self, name: str) -> None:
-        now = time.perf_counter()
-        self.marks[name] = round((now - self._last) * 1000, 3)
+        now = time.perf_counter_ns()
+        self.marks[name] = (now - self._last) // 1000 / 1000
         self._last = now
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +16,7 @@ from service.api.sampling import Images, Labels
 from service.api.upload import EXAMPLE, decode_uploads, documentation, read_uploads
 from service.engine.registry import Model
 from service.manifest import CLASSES
-from service.schemas import ImageScore, ScoreOptions, ScoreRequest, ScoreResponse
+from service.schemas import ScoreOptions, ScoreRequest, ScoreResponse
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
 
@@ -51,25 +52,21 @@ async def score(request: Request) -> Response:
     threshold = manifest.score.threshold
     if labels is not None and manifest.score.label_threshold is not None:
         threshold = manifest.score.label_threshold
-    answer = ScoreResponse(
-        model=manifest.name,
-        version=manifest.version,
-        scores=[
-            ImageScore(
-                file=uploads[i].name,
-                logit=value,
-                probability=_sigmoid(value) if manifest.score.kind == "logit" else None,
-                threshold=threshold,
-                label=None if labels is None else int(labels[i]),
-                likeliest_label=None if likeliest is None else int(likeliest[i]),
-                preprocessing=decoded[i].steps,
-                image=picture(images[i]) if options.return_images else None,
-            )
-            for i, value in enumerate(values.tolist())
-        ],
-        timings=watch.marks,
-    )
-    return Response(answer.model_dump_json(), media_type="application/json")
+    scores = [
+        {
+            "file": uploads[i].name,
+            "preprocessing": decoded[i].steps,
+            "image": picture(images[i]) if options.return_images else None,
+            "logit": value,
+            "probability": _sigmoid(value) if manifest.score.kind == "logit" else None,
+            "threshold": threshold,
+            "label": None if labels is None else int(labels[i]),
+            "likeliest_label": None if likeliest is None else int(likeliest[i]),
+        }
+        for i, value in enumerate(values.tolist())
+    ]
+    answer = {"model": manifest.name, "version": manifest.version, "scores": scores, "timings": watch.marks}
+    return Response(to_json(answer, inf_nan_mode="null"), media_type="application/json")
 
 
 async def _scores(

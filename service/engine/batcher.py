@@ -167,6 +167,7 @@ class Batcher:
     ) -> None:
         self.inputs = inputs
         """The arrays that `submit` must be given; the first axis is the batch."""
+        self._rows = {name: (np.dtype(dtype), shape[1:]) for name, (dtype, shape) in inputs.items()}
         self.queued = False
         """Whether the pool has it in line."""
         self.statistics = Statistics()
@@ -275,9 +276,9 @@ class Batcher:
         sizes = {len(rows) for rows in feeds.values()}
         if feeds.keys() != self.inputs.keys() or len(sizes) != 1 or 0 in sizes:
             raise ValueError(f"needs as many rows, at least one, of each of {', '.join(self.inputs)}")
-        for name, (dtype, shape) in self.inputs.items():
-            if feeds[name].dtype.name != dtype or feeds[name].shape[1:] != shape[1:]:
-                raise ValueError(f"{name}: needs {dtype} rows of shape {shape[1:]}")
+        for name, (dtype, shape) in self._rows.items():
+            if feeds[name].dtype != dtype or feeds[name].shape[1:] != shape:
+                raise ValueError(f"{name}: needs {dtype} rows of shape {shape}")
         return sizes.pop()
 
     def _drop(self, job: _Job) -> None:

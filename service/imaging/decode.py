@@ -170,7 +170,9 @@ def _one_channel(picture: Image.Image, steps: list[str], *, keep_dark_ink: bool)
             steps.append("transparency over black")
             return over_black
         picture = rgba
-    if picture.mode in ("L", "1"):
+    if picture.mode == "L":
+        return picture
+    if picture.mode == "1":
         return picture.convert("L")
     steps.append("palette to grey" if picture.mode == "P" else "colour to grey")
     return picture.convert("RGB").convert("L")

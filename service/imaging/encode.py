@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from isal import isal_zlib
@@ -19,7 +20,7 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_number = struct.Struct(">I").pack
 # 1 January 1980 is the earliest that a zip can say: a real date would make equal requests differ.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
@@ -32,14 +33,17 @@ def png(image: Pixels, scale: int = 1) -> bytes:
     # Each row begins with its filter's number; 0 is none.
     rows = np.zeros((height, width + 1), np.uint8)
     rows[:, 1:] = image
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = isal_zlib.compress(rows, level=1)
-    return b"".join((_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _END))
+    return b"".join((_head(width, height), _chunk(b"IDAT", isal_zlib.compress(rows, level=1)), _END))
+
+
+@lru_cache(maxsize=64)
+def _head(width: int, height: int) -> bytes:
+    """Signature and header."""
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    body = kind + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    return b"%b%b%b%b" % (_number(len(data)), kind, data, _number(zlib.crc32(data, zlib.crc32(kind))))
 
 
 _END = _chunk(b"IEND", b"")

@@ -40,6 +40,16 @@ def test_seeds_count_on_from_zero_after_the_last() -> None:
     assert seeds_of(2**32 - 2, 4) == [2**32 - 2, 2**32 - 1, 0, 1]
 
 
+@given(SEED, PRIOR, st.integers(1, 100))
+def test_the_stream_is_that_of_numpys_random_state(seed: int, prior: Prior, width: int) -> None:
+    z, labels = draw([seed], width, prior, True)
+    state = np.random.RandomState(seed)
+    expected = state.standard_normal(width) if prior == "normal" else state.uniform(-1, 1, width)
+    np.testing.assert_array_equal(z[0], expected.astype(np.float32))
+    assert labels is not None
+    assert labels[0] == state.randint(0, 10, dtype=np.int64)
+
+
 def test_what_seed_7_means_is_written_down() -> None:
     z, labels = draw([7], 4, "normal", True)
     np.testing.assert_allclose(z, [[1.6905257, -0.46593737, 0.03282016, 0.40751628]], rtol=1e-6)
