@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from training import losses
 from training import recipe as contract
 from training.negatives import taught
-from training.networks import MinibatchDeviation, initialise, latents, settle_batch_norm
+from training.networks import MinibatchDeviation, initialise, latents, settle_batch_norm, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -69,28 +69,14 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Module):
-    """Images [batch, 1, 28, 28] to logits [batch] by strided convolutions: 28 -> 14 -> 7 -> 3 -> 1 pixel.
-
-    With the third one a feature sees 22 pixels of 28, most of a digit; with two it sees 10, a stroke.
-    """
+    """Images [batch, 1, 28, 28] to logits [batch] by strided convolutions."""
 
     def __init__(self, channels: int, minibatch_deviation: bool) -> None:
         super().__init__()
-        wide, widest = 2 * channels, 4 * channels
-        self.features = nn.Sequential(
-            nn.Conv2d(1, channels, 4, 2, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(channels, wide, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(wide),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(wide, widest, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(widest),
-            nn.LeakyReLU(0.2),
-            nn.Flatten(),
-        )
+        self.features = nn.Sequential(*strided(channels, batch_norm=True))
         deviation = [MinibatchDeviation()] if minibatch_deviation else []
         # The last convolution covers its whole 3x3 input, so it is a linear map.
-        self.judge = nn.Sequential(*deviation, nn.Linear(widest * 9 + len(deviation), 1), nn.Flatten(0))
+        self.judge = nn.Sequential(*deviation, nn.Linear(36 * channels + len(deviation), 1), nn.Flatten(0))
 
     def forward(self, image: Tensor) -> Tensor:
         logit: Tensor = self.judge(self.features(image))

@@ -4,8 +4,9 @@
 
 Algorithm 1: n_critic steps of the critic D down L, with x^ drawn uniformly on the straight lines between
 real and generated images, then one step of G down -E_z[D(G(z))]. The penalty, which holds D near 1-Lipschitz,
-takes the place of WGAN's clipping; it is per image, so D has no batch normalisation. The served bundle keeps
-all of that and adds averaged weights, larger generator batches and a larger, annealed learning rate.
+takes the place of WGAN's clipping; it is per image, so D, which is convolutional, has no batch normalisation.
+The served bundle keeps all of that and adds averaged weights, larger generator batches and a larger, annealed
+learning rate.
 
     python -m training train wgan_gp            (as served)
     python -m training train wgan_gp --paper    (Adam(1e-4, 0, 0.9), no average, no annealing)
@@ -18,7 +19,7 @@ from torch import nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import ToImage, mlp
+from training.networks import ToImage, mlp, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -36,6 +37,8 @@ class Config(contract.Config):
     """lambda, the weight of the gradient penalty."""
     learning_rate: float = 1e-3
     """Adam's step size, of both players."""
+    critic_channels: int = 32
+    """Channels of the critic's 14x14 maps; twice as many at 7x7, four times at 3x3."""
     beta1: float = 0.5
     """Adam's decay of the mean gradient."""
     beta2: float = 0.99
@@ -61,7 +64,8 @@ class WganGp(Recipe):
         self.config: Config = config
         self.latent_dim = config.latent_dim
         self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 1024, 784), ToImage())
-        self.critic = nn.Sequential(nn.Flatten(), mlp(784, 512, 512, 256, 1), nn.Flatten(0))
+        judge = nn.Linear(36 * config.critic_channels, 1)
+        self.critic = nn.Sequential(*strided(config.critic_channels, batch_norm=False), judge, nn.Flatten(0))
 
     def phases(self) -> list[Phase]:
         config = self.config
