@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from service.engine.batcher import Batcher, Observer, Pool
 from service.engine.bundle import Bundle, BundleError, History, load_bundle, unchanged
 from service.engine.folders import find_bundles
+from service.engine.memory import give_back
 from service.engine.session import Provider, ProviderError
 from service.errors import ServiceError
 from service.manifest import Manifest, RoleName
@@ -114,59 +115,21 @@ class Registry:
         was, if it was served. A model that would be gone for a bad new version goes on as it was, and so does
         the default in any case, and everything if the folder cannot be read.
         """
-        with self._changing:
-            held = self._catalog.models
-            try:
-                folders = find_bundles(self._models_dir)
-            except BundleError as error:
-                return self._publish(held, [self._refusal(None, None, error)])
-            models, unserved = self._renew(folders)
-            found: dict[str, Mapping[int, Model]] = {**_by_name(models)}
-            if self.default not in {folder.parent.name for folder in folders}:
-                reason = "the default model is gone from the models' folder"
-                unserved.append(Unserved(self.default, None, "refused", reason))
-            for one in unserved:
-                if one.name is not None and one.name in held and one.name not in found:
-                    found[one.name] = held[one.name]
-            return self._publish(found, unserved)
+        return self._change(self._reload)
 
     def load(self, name: str) -> tuple[Unserved, ...]:
         """The same for one model: every version of it that the folder holds, also after `unload`.
 
         ServiceError 404 `unknown-model` where the folder holds none of this name.
         """
-        with self._changing:
-            before = self._catalog
-            others = [one for one in before.unserved if one.name not in (None, name)]
-            try:
-                folders = [folder for folder in find_bundles(self._models_dir) if folder.parent.name == name]
-            except BundleError as error:
-                refusal = self._refusal(None, None, error)
-                self._publish(before.models, [*others, refusal])
-                return (refusal,)
-            if not folders:
-                raise ServiceError(404, "unknown-model", "the models' folder holds no such model")
-            models, unserved = self._renew(folders)
-            found = _by_name(models)
-            self._publish({**before.models, **found}, others + unserved)
-            return tuple(unserved)
+        return self._change(lambda: self._load(name))
 
     def unload(self, name: str) -> None:
         """Stops serving all versions of a model, until `load` or `reload`.
 
         ServiceError 404 `unknown-model` where it is not served, 409 `default-model` for the default one.
         """
-        with self._changing:
-            before = self._catalog
-            if name not in before.models:
-                raise _unknown(before.models)
-            if name == self.default:
-                raise ServiceError(
-                    409, "default-model", "the default model answers requests that name none: it has to stay"
-                )
-            gone = [Unserved(name, version, "unloaded", "unloaded") for version in before.models[name]]
-            models = {key: versions for key, versions in before.models.items() if key != name}
-            self._publish(models, [one for one in before.unserved if one.name != name] + gone)
+        self._change(lambda: self._unload(name))
 
     @property
     def unserved(self) -> tuple[Unserved, ...]:
@@ -203,6 +166,58 @@ class Registry:
     def close(self) -> None:
         """Ends the threads, once the runs they are at are over."""
         self.pool.close()
+
+    def _change(self, change: Callable[[], tuple[Unserved, ...]]) -> tuple[Unserved, ...]:
+        """One change at a time. Once it is over, nothing here holds what was replaced any more."""
+        with self._changing:
+            try:
+                return change()
+            finally:
+                give_back()
+
+    def _reload(self) -> tuple[Unserved, ...]:
+        held = self._catalog.models
+        try:
+            folders = find_bundles(self._models_dir)
+        except BundleError as error:
+            return self._publish(held, [self._refusal(None, None, error)])
+        models, unserved = self._renew(folders)
+        found: dict[str, Mapping[int, Model]] = {**_by_name(models)}
+        if self.default not in {folder.parent.name for folder in folders}:
+            reason = "the default model is gone from the models' folder"
+            unserved.append(Unserved(self.default, None, "refused", reason))
+        for one in unserved:
+            if one.name is not None and one.name in held and one.name not in found:
+                found[one.name] = held[one.name]
+        return self._publish(found, unserved)
+
+    def _load(self, name: str) -> tuple[Unserved, ...]:
+        before = self._catalog
+        others = [one for one in before.unserved if one.name not in (None, name)]
+        try:
+            folders = [folder for folder in find_bundles(self._models_dir) if folder.parent.name == name]
+        except BundleError as error:
+            refusal = self._refusal(None, None, error)
+            self._publish(before.models, [*others, refusal])
+            return (refusal,)
+        if not folders:
+            raise ServiceError(404, "unknown-model", "the models' folder holds no such model")
+        models, unserved = self._renew(folders)
+        found = _by_name(models)
+        self._publish({**before.models, **found}, others + unserved)
+        return tuple(unserved)
+
+    def _unload(self, name: str) -> tuple[Unserved, ...]:
+        before = self._catalog
+        if name not in before.models:
+            raise _unknown(before.models)
+        if name == self.default:
+            raise ServiceError(
+                409, "default-model", "the default model answers requests that name none: it has to stay"
+            )
+        gone = [Unserved(name, version, "unloaded", "unloaded") for version in before.models[name]]
+        models = {key: versions for key, versions in before.models.items() if key != name}
+        return self._publish(models, [one for one in before.unserved if one.name != name] + gone)
 
     def _renew(self, folders: list[Path]) -> tuple[list[Model], list[Unserved]]:
         """What these folders give, one after the other: requests need the processors too."""
