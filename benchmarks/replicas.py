@@ -22,6 +22,8 @@ import httpx
 from benchmarks.stack import Stack
 
 SEEDS = range(64)
+PAUSE_S = 0.05
+"""Between a client's requests while replicas are killed and replaced: health checks need their turn too."""
 IMAGES = 16
 # Asked in a replica of itself: the digest of a grid for each seed.
 DIGESTS = f"""
@@ -57,6 +59,8 @@ class Load:
     url: str
     digests: Sequence[str]
     clients: int
+    pause: float = 0.0
+    """Seconds that a client waits after each answer."""
     log: list[Asked] = field(default_factory=list)
 
     @contextlib.asynccontextmanager
@@ -90,6 +94,7 @@ class Load:
             except httpx.TransportError:
                 pass
             asked.ended = time.monotonic()
+            await asyncio.sleep(self.pause)
 
 
 def row(name: str, log: Sequence[Asked], more: str = "") -> str:
@@ -135,7 +140,7 @@ async def killed(stack: Stack, load: Load, seconds: float) -> str:
         await asyncio.sleep(seconds)
         stack.kill(victim)
         at = time.monotonic()
-        await asyncio.sleep(1)  # health is a memory: the engine must first notice that it is gone
+        await asyncio.sleep(1)  # until the engine has noticed: its health was good a moment ago
         await asyncio.to_thread(stack.wait_until_healthy, victim)
         back = time.monotonic() - at
         await asyncio.sleep(seconds)
@@ -162,13 +167,14 @@ async def measure(options: argparse.Namespace) -> None:
         digests = [json.loads(stack.run_inside(each, DIGESTS)) for each in stack.replicas()]
         assert digests[0] == digests[1], "the replicas disagree about a seed"
         print(f"{len(SEEDS)} seeds give the same bytes from both replicas\n")
-        load = Load(stack.url, digests[0], options.clients)
+        load = Load(stack.url, digests[0], options.clients, PAUSE_S)
         print("| what | requests | GETs lost | POSTs lost | other bytes | slowest, s | |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for _ in range(options.rounds):
             print(await killed(stack, load, options.seconds))
             print(await rolled(stack, load, options.seconds), flush=True)
         print()
+        load.pause = 0
         print(await one_against_two(stack, load, options.seconds, options.rounds))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -48,8 +49,12 @@ class Stack:
 
     def kill(self, container: str) -> None:
         """SIGKILL from outside, as the kernel's out-of-memory killer sends it; PermissionError unless root.
-        (`docker kill` would tell the engine that the container is not wanted any more.)"""
-        os.kill(int(self._inspect(container)["State"]["Pid"]), signal.SIGKILL)
+        (`docker kill` would tell the engine that the container is not wanted any more.) It is gone afterwards:
+        what it had in flight is what was under way then."""
+        process = os.pidfd_open(int(self._inspect(container)["State"]["Pid"]))
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        select.select([process], [], [], GRACE_S)
+        os.close(process)
 
     def restart(self, container: str) -> None:
         """SIGTERM, time to drain, start, healthy."""

@@ -5,9 +5,12 @@ its client left, and refuses new connections the moment it gets SIGTERM, while l
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
+import os
 import signal
+import socket
 import time
 from enum import Enum
 from types import FrameType
@@ -92,6 +95,31 @@ class Server(uvicorn.Server):
             self.should_exit = True
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Closing a listening socket resets what waits in it to be accepted, maybe a request that a proxy
+        may not send twice: those are let in first, with nothing in between."""
+        waiting = [connection for server in self.servers for connection in _accept_all(server)]
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, connection)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> "Connection":
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+
+def _accept_all(server: asyncio.Server) -> list[socket.socket]:
+    """The connections that wait at the server's sockets."""
+    accepted = []
+    for listening in server.sockets:
+        with socket.socket(fileno=os.dup(listening.fileno())) as twin, contextlib.suppress(OSError):
+            while True:
+                connection, _ = twin.accept()
+                connection.setblocking(False)
+                accepted.append(connection)
+    return accepted
+
 
 class Phase(Enum):
     """What of a request is arriving."""
@@ -159,6 +187,13 @@ class Connection(HttpToolsProtocol):
             if not cycle.response_complete and not task.done():
                 cycle.scope["state"].setdefault("cut", CLIENT_CLOSED_REQUEST)
                 task.cancel()
+
+    def shutdown(self) -> None:
+        """A connection that was never used may have its first request on the way: closed now, it is lost."""
+        if self.cycle is None:
+            self.loop.call_later(LINGER_S, super().shutdown)
+        else:
+            super().shutdown()
 
     # What the parser finds in it
 

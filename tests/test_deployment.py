@@ -120,9 +120,9 @@ def test_the_base_runs_as_a_numbered_user_in_exec_form_with_a_health_check() -> 
     assert 'CMD ["serve"]' in lines
     (check,) = [line for line in lines if line.startswith("HEALTHCHECK")]
     command = json.loads(check[check.index("CMD ") + 4 :])
-    assert command[:2] == ["python", "-c"]
-    compile(command[2], "HEALTHCHECK", "exec")
-    assert "/health/ready" in command[2]
+    assert command[:3] == ["python", "-IS", "-c"]
+    compile(command[3], "HEALTHCHECK", "exec")
+    assert "/health/ready" in command[3]
 
 
 def test_without_a_target_the_image_is_the_cpu_one() -> None:

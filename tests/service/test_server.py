@@ -1,5 +1,6 @@
 """A real server process against clients that are slow, excessive, gone or garbled, and its orderly end."""
 
+import asyncio
 import signal
 import socket
 import threading
@@ -11,6 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from service.app import create_app
+from service.server import Server as OurServer
+from service.settings import Settings
 from tests.service.bundles import write_bundle
 from tests.service.conftest import Server, start_server
 
@@ -205,6 +209,25 @@ def test_requests_under_way_are_finished(models_dir: Path) -> None:
         answer = rest(connection)
         assert status(answer) in (404, 422)
         assert server.process.wait(10) == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("accepted", [False, True])
+async def test_a_request_that_was_sent_before_the_end_is_answered(settings: Settings, accepted: bool) -> None:
+    """A proxy may not send it twice. It waits unread on its connection, or that is still to be accepted."""
+    given = settings.model_copy(update={"port": 0})
+    server = OurServer(create_app(given), given)
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        if accepted:
+            await asyncio.sleep(0.1)
+        # From here on to the end the event loop gets no turn in which to see it.
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        await server.shutdown()
+        assert status(rest(connection)) == 200
 
 
 def test_sighup_reloads_the_models(tmp_path: Path) -> None:
