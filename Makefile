@@ -3,10 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVICE := .venv
 DEV := .venv-dev
 CLIENTS := .venv-clients
+HOSTILE := .venv-hostile
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test test-clients test-web check check-models openapi settings lock image
+.PHONY: help serve train test test-clients test-web hostile check check-models openapi settings lock image
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +31,8 @@ test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there;
 	npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund
 	$(DEV)/bin/python -m pytest tests/web $(ARGS)
 
+hostile: $(HOSTILE)/installed ## install what `python -m benchmarks faults` fuzzes with
+
 check: $(DEV)/installed ## lint, format, types and import contracts
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
@@ -48,6 +51,7 @@ settings: $(DEV)/installed ## write docs/settings.md from service/settings.py
 lock: $(DEV)/installed ## resolve the locks in requirements/; ARGS="--upgrade" for newer releases
 	$(LOCK) --generate-hashes --extra cpu -o requirements/service.lock $(ARGS)
 	$(LOCK) --generate-hashes --extra cuda -c requirements/service.lock -o requirements/service-cuda.lock $(ARGS)
+	$(LOCK) --generate-hashes --extra cpu --extra hostile -c requirements/service.lock -o requirements/hostile.lock $(ARGS)
 	$(LOCK) --extra cpu --extra client --extra training --extra test -c requirements/service.lock -o requirements/dev.lock $(ARGS)
 
 image: ## build the container image mnist-gan-service:cpu
@@ -71,4 +75,10 @@ $(DEV)/installed: requirements/dev.lock
 $(CLIENTS)/installed: tests/clients/requirements.txt
 	$(PYTHON) -m venv --clear $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip install -r $<
+	touch $@
+
+# Fuzzers, which see the service's own packages.
+$(HOSTILE)/installed: requirements/hostile.lock
+	$(PYTHON) -m venv --clear $(HOSTILE)
+	$(HOSTILE)/bin/python -m pip install --require-hashes -r $<
 	touch $@

@@ -8,6 +8,7 @@ import importlib
 import sys
 
 COMMANDS = {
+    "faults": "tries to break the service: overload, faults, hostile input; tells what was lost",
     "replicas": "what is lost when replicas behind nginx are killed or replaced; needs a Docker engine",
 }
 

@@ -15,6 +15,7 @@ PROBLEM_JSON = "application/problem+json"
 
 # A body may hold a hundred thousand unknown fields; the search for the nearest name is not free.
 _SUGGESTIONS = 3
+_LISTED = 1000
 
 
 class ServiceError(Exception):
@@ -45,8 +46,11 @@ def invalid(error: ValidationError, where: str, known: Iterable[str] = ()) -> Se
     """What pydantic refused, as a 422; `where` is "body" or "query" and heads every `loc`.
 
     The refused value itself is not repeated: it may be a megabyte long, or no JSON (NaN). An unknown field is
-    told the nearest of the `known` ones.
+    told the nearest of the `known` ones. Of a body that is wrong in a thousand places none is told: to list
+    them would hold up everyone else, for seconds.
     """
+    if error.error_count() > _LISTED:
+        return ServiceError(422, "invalid", f"{where}: it is wrong in {error.error_count():,} places")
     fields = error.errors(include_url=False, include_input=False, include_context=False)
     names = list(known)
     for field in fields[:_SUGGESTIONS]:

@@ -7,6 +7,7 @@ self-test catch it. Nothing here is trusted before it is checked, and every refu
 import base64
 import binascii
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +123,8 @@ def read_inside(folder: Path, name: str, limit: int) -> bytes:
     path = folder / name
     try:
         root = folder.parent.parent.resolve(strict=True)
-        if not path.resolve(strict=True).is_relative_to(root):
+        # Not Path.resolve, which raises RuntimeError for a link to itself.
+        if not Path(os.path.realpath(path, strict=True)).is_relative_to(root):
             raise BundleError(path, "is a link that leads out of the models' folder")
         if not path.is_file():
             raise BundleError(path, "is not a file")

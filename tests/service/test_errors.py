@@ -95,3 +95,13 @@ def test_an_error_reads_as_its_api_has_it() -> None:
     assert (status, media_type, json.loads(body)) == (400, "application/json", {"error": members})
     full = json.loads(answer(ServiceError(503, "queue-full", "later"), "/v1/models")[2])["error"]
     assert (full["type"], full["param"]) == ("server_error", None)
+
+
+def test_a_thousand_mistakes_are_counted_and_not_listed() -> None:
+    class Wants(BaseModel):
+        numbers: list[int]
+
+    with pytest.raises(ValidationError) as caught:
+        Wants(numbers=["x"] * 1001)  # type: ignore[list-item]
+    error = invalid(caught.value, "body")
+    assert (error.status, error.detail, error.errors) == (422, "body: it is wrong in 1,001 places", None)

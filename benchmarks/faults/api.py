@@ -1,0 +1,38 @@
+"""Schemathesis over the whole OpenAPI document, from an environment of its own (`make hostile`)."""
+
+import re
+from pathlib import Path
+
+from benchmarks.faults.finding import Figure, Finding
+from benchmarks.faults.process import ADMIN_KEY, MODELS, ROOT, run, serving
+
+PROGRAM = ROOT / ".venv-hostile" / "bin" / "schemathesis"
+LEFT_OUT = ["positive_data_acceptance"]
+"""A request that fits the schema may still be wrong in what no schema can say: which directions a model has,
+that a field is not said in both query and body, that an image is one."""
+
+
+async def conformance(cases: int, models_dir: Path = MODELS, seed: int = 1) -> Finding:
+    """At least so many cases: no 5xx, and nothing that the document does not say."""
+    with serving(models_dir) as service:
+        operations = len(re.findall(r'"operationId"', service.get("/openapi.json")[1]))
+        command = [
+            str(PROGRAM), "run", f"{service.url}/openapi.json", "--checks", "all",
+            "--exclude-checks", ",".join(LEFT_OUT), "--phases", "examples,coverage,fuzzing",
+            "--max-examples", str(max(1, cases // operations)), "--seed", str(seed), "--workers", "2",
+            "--continue-on-failure", "--warnings", "off", "--header", f"X-API-Key:{ADMIN_KEY}",
+        ]  # fmt: skip
+        done = await run(command, models_dir.parent)
+        lost = re.findall(r"^- (ST\d+ .*)$", done.stdout, re.MULTILINE)
+        if "Traceback" in service.log():
+            lost.append("a traceback in the log")
+    (generated,) = re.findall(r"([\d,]+) generated", done.stdout) or ["0"]
+    count = int(generated.replace(",", ""))
+    if done.returncode and not lost:
+        lost.append(f"schemathesis ended with {done.returncode}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+    return Finding(
+        "the API against its document",
+        f"{count:,} cases of schemathesis on {operations} operations, all checks but {', '.join(LEFT_OUT)}",
+        lost,
+        [Figure("cases", count, cases, least=True)],
+    )

@@ -1,0 +1,69 @@
+"""Tries to break what the service promises, and prints a table of what was lost.
+
+Every drill runs against a service process of its own, on loopback, with the shipped models. The drills `api`,
+`decoder` and `parser` need `make hostile` first. Exit code 1 if a promise was broken.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import uvloop
+
+from benchmarks.faults import api, bundles, clients, fuzz, hostile, overload, shutdown
+from benchmarks.faults import soak as endurance
+from benchmarks.faults.finding import Finding, table
+
+Drill = Callable[[float], Coroutine[Any, Any, Finding]]
+"""Takes a share of the full form's size."""
+
+
+def _of(number: int, share: float) -> int:
+    return max(1, round(number * share))
+
+
+DRILLS: dict[str, Drill] = {
+    "overload": lambda share: overload.flood(60 * share),
+    "bound": lambda share: overload.bound(_of(100, share)),
+    "leaving": lambda share: clients.leaving(_of(100, share)),
+    "slow": lambda share: clients.slow(_of(500, share), timeout_s=10, rounds=3),
+    "headers": lambda share: clients.large_headers(_of(1_000, share)),
+    "pipelining": lambda share: clients.pipelined(_of(5_000, share)),
+    "idle": lambda share: clients.idle(_of(1_000, share), rounds=3),
+    "shutdown": lambda share: shutdown.rolling(_of(5_000, share), restarts=4),
+    "second-signal": lambda share: shutdown.second_signal(_of(10, share)),
+    "bundles": lambda share: bundles.mutants(_of(500, share)),
+    "reload": lambda share: bundles.reloads(_of(100, share)),
+    "hostile": lambda share: hostile.refused(_of(10, share)),
+    "api": lambda share: api.conformance(_of(20_000, share)),
+    "decoder": lambda share: fuzz.fuzz("decoder", _of(500_000, share)),
+    "parser": lambda share: fuzz.fuzz("parser", _of(500_000, share)),
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks faults", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    names = [*DRILLS, "soak"]
+    parser.add_argument("drills", nargs="*", metavar="DRILL", help=f"of {', '.join(names)}; all without one")
+    parser.add_argument("--share", type=float, default=1.0, help="of the full size, for a quick look")
+    parser.add_argument("--minutes", type=float, default=30, help="that the soak takes")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.drills) - set(names):
+        parser.error(f"no such drill: {', '.join(sorted(unknown))}")
+    findings = uvloop.run(_run(options.drills or names, options.share, options.minutes))
+    print(table(findings))
+    sys.exit(0 if all(finding.kept for finding in findings) else 1)
+
+
+async def _run(names: Sequence[str], share: float, minutes: float) -> list[Finding]:
+    findings = []
+    for name in names:
+        print(f"{name} ...", file=sys.stderr)
+        drill = endurance.soak(minutes) if name == "soak" else DRILLS[name](share)
+        findings.append(await drill)
+        await asyncio.sleep(0.5)
+    return findings
