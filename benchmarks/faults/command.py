@@ -54,7 +54,10 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     if unknown := set(options.drills) - set(names):
         parser.error(f"no such drill: {', '.join(sorted(unknown))}")
-    findings = uvloop.run(_run(options.drills or names, options.share, options.minutes))
+    chosen = options.drills or names
+    if set(chosen) & {"api", "decoder", "parser"} and not api.PROGRAM.exists():
+        parser.error("api, decoder and parser need their own environment: make hostile")
+    findings = uvloop.run(_run(chosen, options.share, options.minutes))
     print(table(findings))
     sys.exit(0 if all(finding.kept for finding in findings) else 1)
 

@@ -56,6 +56,10 @@ class BareRoute(APIRoute):
     `APIRouter(route_class=BareRoute)`; FastAPI's own machinery halves the requests per second.
     """
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        # Of a route that says nothing, FastAPI documents that it answers JSON.
+        super().__init__(path, endpoint, **options | {"response_class": Response})
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return endpoint
@@ -69,14 +73,16 @@ def reference(model: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REF.format(model=model.__name__)}
 
 
-def request_body(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
+def request_body(
+    model: type[BaseModel], examples: dict[str, Any], *, required: bool = True
+) -> dict[str, Any]:
     """`openapi_extra` of an endpoint that reads JSON: `examples` maps a summary to a value."""
     named = {
         f"example{number}": {"summary": summary, "value": value}
         for number, (summary, value) in enumerate(examples.items(), 1)
     }
     content = {"application/json": {"schema": reference(model), "examples": named}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def query_parameters(model: type[BaseModel], examples: dict[str, Any] | None = None) -> list[dict[str, Any]]:

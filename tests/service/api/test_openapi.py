@@ -89,3 +89,9 @@ def test_two_models_of_one_name_are_refused() -> None:
     reference(Asked)
     with pytest.raises(ValueError, match="two schemas are named Asked"):
         reference(type("Asked", (BaseModel,), {"__annotations__": {"m": int}}))
+
+
+async def test_no_answer_is_documented_as_json_of_nothing(app: FastAPI) -> None:
+    for name, operation in operations(app.openapi()):
+        for status, response in operation["responses"].items():
+            assert response.get("content", {}).get("application/json") != {"schema": {}}, (name, status)
