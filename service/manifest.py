@@ -97,12 +97,31 @@ class Golden(Part):
     classifier: GoldenValues | None = None
 
 
+class Found(Part):
+    """How a direction was found, and what was measured of it from one end of its range to the other."""
+
+    method: Literal["regression", "sefa", "principal"]
+    """`regression`: on what was measured in images; the others are found without, and named afterwards."""
+    trait: str
+    """What grows with the amount: an attribute such as `slant`, or how sure a classifier is of a digit."""
+    correlation: float
+    """Spearman's, of amount and trait: the mean over seeds."""
+    kept: float
+    """The smallest share, over the amounts, of images that still show their digit; of a direction towards a
+    digit, the share at its end that show that one."""
+    moves: dict[str, float]
+    """By how many of its standard deviations each attribute changes from end to end: medians over seeds."""
+    picture: File
+    """WebP: two seeds from top to bottom, seven amounts from left to right, 196x56."""
+
+
 class Direction(Part):
     """A direction of latent space with a name: z + amount * vector, amount within `range`."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     vector: list[float]
     range: tuple[float, float]
+    found: Found | None = None
 
 
 class Metric(Part):

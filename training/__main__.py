@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 
-from training import data, recipes
+from training import data, distributed, recipes
 from training.errors import TrainingError
 from training.run import Run, RunError
 from training.trainer import fit
 
 CORES = os.cpu_count() or 1
+THREADS = max(1, CORES // distributed.ON_THIS_MACHINE)
 DataDir = Annotated[
     Path | None,
     tyro.conf.arg(help="Folder with MNIST's four files; else MNIST_DIR, else they are downloaded once."),
@@ -40,11 +41,13 @@ def train_command(as_written: bool) -> Callable[..., None]:
         config: configs(as_written),  # type: ignore[valid-type]
         run_dir: Path | None = None,
         data_dir: DataDir = None,
-        threads: Threads = CORES,
+        threads: Threads = THREADS,
         device: Literal["cpu", "cuda"] = "cpu",
         paper: bool = False,
     ) -> None:
         """Train one system; interrupted with Ctrl-C, the same command goes on where it stopped.
+
+        On several processes: torchrun --nproc-per-node 2 -m training train NAME.
 
         Args:
             config: The system to train.
@@ -55,12 +58,15 @@ def train_command(as_written: bool) -> Callable[..., None]:
         name = type(config).__module__.rpartition(".")[2]
         if device == "cuda" and not torch.cuda.is_available():
             raise DeviceError("torch sees no CUDA device here: check nvidia-smi, or leave out --device cuda")
-        torch.set_default_device(device)
+        torch.set_default_device(distributed.begin(device))
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)
         folder = run_dir or Path("runs") / (f"{name}_paper" if paper else name)
         digits = data.load("train", data_dir)
         finished = fit(recipes.recipe_class(name)(config), digits, Run(folder))
+        distributed.end()
+        if not distributed.FIRST:
+            raise SystemExit(0 if finished else 130)
         if finished is None:
             print(f"Saved. To go on, run the same command again: {folder / 'checkpoint.pt'} is picked up.")
             raise SystemExit(130)
@@ -144,6 +150,28 @@ def evaluate(
             print(f"  {name:28}{metric.value:10.4g}{floor}")
 
 
+def find_directions(
+    bundles: tyro.conf.Positional[tuple[Path, ...]] = (),
+    all: bool = False,
+    models_dir: Path = Path("models"),
+    threads: Threads = CORES,
+) -> None:
+    """Find what the latent dimensions of bundles mean, measure it, and record it in their manifests.
+
+    Args:
+        bundles: Folders of bundles, such as models/gan/1.
+        all: The newest version of every model.
+        models_dir: Where bundles live.
+    """
+    from training import directions, leaderboard  # these load onnxruntime and scipy
+
+    if all == bool(bundles):
+        raise RunError("name the bundles to search, such as models/gan/1, or say --all")
+    torch.set_num_threads(threads)
+    for bundle in leaderboard.newest(models_dir) if all else bundles:
+        print(f"{bundle}\n{directions.table(directions.write(bundle))}", flush=True)
+
+
 def play_theory(out: Path = Path("runs/theory")) -> None:
     """Play the game in one dimension, where D can be held against the best D, and draw it.
 
@@ -185,6 +213,7 @@ def main() -> None:
                 "export": export,
                 "report": write_report,
                 "evaluate": evaluate,
+                "directions": find_directions,
                 "classifier": train_classifier,
                 "theory": play_theory,
                 "list": list_recipes,

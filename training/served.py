@@ -22,16 +22,16 @@ class BundleError(TrainingError):
 
 
 class Served:
-    """The networks of models/<name>/<version>/ in onnxruntime, on one thread of the processor.
+    """The networks of models/<name>/<version>/ in onnxruntime, by default on one thread of the processor.
 
     Images are uint8 tensors [n, 28, 28], labels int64 [n].
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threads: int = 1) -> None:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self._sessions = {
-            role: graph.session((folder / part.file).read_bytes())
+            role: graph.session((folder / part.file).read_bytes(), threads)
             for role, part in self.manifest.roles.items()
         }
 

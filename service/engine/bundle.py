@@ -77,6 +77,8 @@ def load_bundle(folder: Path, provider: Provider) -> Bundle:
             _test_values(folder, manifest, role, sessions[role])
     for role, session in sessions.items():
         _warm(folder / manifest.roles[role].file, session)
+    for entry in _looks(manifest):
+        _verified(folder, entry)
     preview = folder / "preview.png"
     return Bundle(
         manifest,
@@ -96,7 +98,7 @@ def unchanged(folder: Path, manifest: Manifest, digest: str) -> bool:
     data = read_inside(folder, "manifest.json", MANIFEST_BYTES)
     if hashlib.sha256(data).hexdigest() != digest:
         return False
-    entries: list[Role | File] = [*manifest.roles.values(), *_side_files(manifest)]
+    entries: list[Role | File] = [*manifest.roles.values(), *_side_files(manifest), *_looks(manifest)]
     for entry in entries:
         _verified(folder, entry)
     return True
@@ -185,6 +187,11 @@ def _history(folder: Path, manifest: Manifest) -> History | None:
 
 def _side_files(manifest: Manifest) -> list[File]:
     return [] if manifest.history is None else [manifest.history.curves, manifest.history.frames]
+
+
+def _looks(manifest: Manifest) -> list[File]:
+    """The pictures of the directions: proved with all the rest, and not held."""
+    return [direction.found.picture for direction in manifest.directions if direction.found]
 
 
 def _describe(ports: dict[str, Port]) -> str:

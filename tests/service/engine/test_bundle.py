@@ -109,6 +109,18 @@ def test_every_flipped_bit_is_noticed(bundle: Path) -> None:
         assert refusal(bundle).startswith(f"{path}: is corrupted or was replaced: its sha256 is ")
 
 
+def test_a_direction_s_picture_is_checked_like_any_other_file(bundle: Path) -> None:
+    picture = {"file": "direction-ink.webp", "sha256": hashlib.sha256(b"ink").hexdigest(), "bytes": 3}
+    found = {"method": "sefa", "trait": "ink", "correlation": 1, "kept": 1, "moves": {}, "picture": picture}
+    edit(bundle, lambda manifest: manifest["directions"][0].update(found=found))
+    path = bundle / "direction-ink.webp"
+    assert refusal(bundle) == f"{path}: No such file or directory"
+    path.write_bytes(b"ice")
+    assert refusal(bundle).startswith(f"{path}: is corrupted or was replaced")
+    path.write_bytes(b"ink")
+    assert load_bundle(bundle, "cpu").manifest.directions[0].found
+
+
 def test_a_network_that_is_none_is_refused_though_its_digest_fits(bundle: Path) -> None:
     broken = bundles.generator(Weights(0), False)
     broken.graph.node[0].op_type = "NoSuchOperator"
