@@ -141,18 +141,46 @@ def test_the_image_has_the_projects_version() -> None:
     assert f'org.opencontainers.image.version="{__version__}"' in DOCKERFILE
 
 
-@pytest.mark.parametrize("name", ["service", "proxy", "gpu"])
+@pytest.mark.parametrize("name", COMPOSE["services"])
 def test_a_compose_service_is_hardened(name: str) -> None:
     service: dict[str, Any] = COMPOSE["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["user"] == "10001:10001"
+    assert service["user"].split(":")[0] not in ("root", "0")
     assert service["pids_limit"] > 0
     assert service["mem_limit"]
     assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
     assert service["restart"] == "unless-stopped"
     assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", ["prometheus", "grafana"])
+def test_monitoring_is_of_one_release_and_for_this_machine_only(name: str) -> None:
+    service: dict[str, Any] = COMPOSE["services"][name]
+    assert service["profiles"] == ["monitoring"]
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", service["image"])
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    for mount in service["volumes"]:
+        source = mount.split(":")[0]
+        assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+def test_the_dashboard_asks_the_prometheus_beside_it() -> None:
+    grafana = ROOT / "deploy/grafana"
+    (source,) = yaml.safe_load((grafana / "provisioning/datasources/prometheus.yml").read_text())[
+        "datasources"
+    ]
+    dashboard = json.loads((grafana / "dashboards/service.json").read_text())
+    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == {source["uid"]}
+    assert source["url"] == "http://prometheus:9090"
+
+
+def test_prometheus_asks_every_replica() -> None:
+    (job,) = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+    assert found["names"] == ["service"]
+    assert str(found["port"]) in COMPOSE["services"]["service"]["expose"]
 
 
 def test_compose_gives_the_service_time_to_drain() -> None:

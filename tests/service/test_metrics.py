@@ -1,11 +1,13 @@
 """Requests, images and executions are counted apart."""
 
+import json
 import re
 
 import httpx
 from fastapi import FastAPI
 
 from service.metrics import Metrics
+from tests.service.conftest import ROOT
 
 LABELS = 'model="tiny",role="generator",version="1"'
 
@@ -45,6 +47,15 @@ async def test_gauges_are_read_when_asked(app: FastAPI) -> None:
     assert b"mnist_gan_ready 1.0" in metrics.render()
     app.state.draining = True
     assert b"mnist_gan_ready 0.0" in metrics.render()
+
+
+async def test_the_dashboard_asks_for_metrics_that_there_are(client: httpx.AsyncClient) -> None:
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/service.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = set(re.findall(r"\b(?:mnist_gan|process)_[a-z_]+", " ".join(queries)))
+    there = set(re.findall(r"^# TYPE (\S+) ", (await client.get("/metrics")).text, re.MULTILINE))
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked} <= there
+    assert len(asked) > 15
 
 
 async def test_the_time_in_the_queue_is_summed(app: FastAPI, client: httpx.AsyncClient) -> None:
