@@ -39,9 +39,10 @@ def serve(settings: Settings) -> int:
     logs.configure(settings.log_level)
     metrics = Metrics()
     registry = _or_reason(lambda: load_models(settings, metrics))
-    if registry is None:
+    app = registry and _or_reason(lambda: create_app(settings, registry, metrics))
+    if app is None:
         return CANNOT_START
-    Server(create_app(settings, registry, metrics), settings).run()
+    Server(app, settings).run()
     return 0
 
 
@@ -119,13 +120,14 @@ def _flag(name: str) -> str:
 
 
 def _or_reason(load: Any) -> Any:
-    """What `load` gives; None, and the reason on standard error, where the models cannot be served."""
+    """What `load` gives; None, and the reason on standard error, where the service cannot start."""
     from service.engine.bundle import BundleError
     from service.engine.session import ProviderError
+    from service.traces import TracesError
 
     try:
         return load()
-    except (BundleError, ProviderError) as error:
+    except (BundleError, ProviderError, TracesError) as error:
         print(f"error: {error}", file=sys.stderr)
         return None
 

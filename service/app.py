@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service import __version__
+from service import __version__, traces
 from service.access import Guard, Keys
 from service.api import (
     admin,
@@ -134,6 +134,8 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key", "X-Request-ID"],
             expose_headers=EXPOSED_HEADERS,
         )
+    if settings.traces:
+        app.add_middleware(traces.Traced, tracer=traces.exporting())
     app.add_middleware(Envelope, metrics=metrics, access_log=stdout() if settings.access_log else None)
     return app
 

@@ -107,8 +107,9 @@ class Envelope:
             "bytes": size,
             "ms": round(seconds * 1000, 3),
         }
-        if "key" in state:
-            line["key"] = state["key"]
+        for name in ("key", "trace_id"):
+            if name in state:
+                line[name] = state[name]
         if "error_code" in state:
             line["code"] = state["error_code"]
         out.write(json.dumps(line) + "\n")

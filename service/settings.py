@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     """Origins whose pages may call the API from a browser, separated by commas; * allows all."""
     access_log: bool = True
     """One JSON line per request on standard output."""
+    traces: bool = False
+    """Whether to send OpenTelemetry traces, a span per request, to where OTEL_EXPORTER_OTLP_ENDPOINT and
+    OpenTelemetry's other variables say. Needs the extra `traces`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe message that is logged on standard error."""
 
