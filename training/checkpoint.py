@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from training import distributed
 from training.errors import TrainingError
 from training.recipe import Config, Recipe
 
@@ -25,6 +26,7 @@ def save(
         "step": step,
         "config": dataclasses.asdict(config),
         "threads": torch.get_num_threads(),
+        "processes": distributed.COUNT,
         "modules": {name: module.state_dict() for name, module in modules.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
     }
@@ -60,7 +62,8 @@ def restore(
 ) -> int:
     """Loads a checkpoint into `modules` and `optimizers` and returns the step it was taken after.
 
-    Refuses a changed config or thread count: the rest of the run would not be the run that was begun.
+    Refuses a changed config or number of threads or processes: the rest of the run would not be the run that
+    was begun.
     """
     state = read(path)
     was, now = state["config"], dataclasses.asdict(config)
@@ -69,8 +72,8 @@ def restore(
         for k in sorted(was.keys() | now.keys())
         if was.get(k) != now.get(k)
     ]
-    if state["threads"] != torch.get_num_threads():
-        changed.append(f"threads was {state['threads']} and is {torch.get_num_threads()}")
+    here = {"threads": torch.get_num_threads(), "processes": distributed.COUNT}
+    changed += [f"{k} was {state.get(k, 1)} and is {n}" for k, n in here.items() if state.get(k, 1) != n]
     if changed:
         raise CheckpointError(
             f"{path}: begun with other settings ({'; '.join(changed)}); resume with the same ones,"

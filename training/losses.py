@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
+from training import distributed
+
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-log D(x) - log(1 - D(G(z))): Goodfellow et al. 2014, arXiv 1406.2661, equation 1, negated."""
@@ -70,7 +72,7 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 
 def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
     """|E f(x) - E f(G(z))|^2: Salimans et al. 2016, arXiv 1606.03498, section 3.1."""
-    return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+    return distributed.mean(real.float().mean(0) - fake.float().mean(0)).square().sum()
 
 
 def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -101,7 +103,7 @@ def gaussian_nll(mean: Tensor, image: Tensor) -> Tensor:
     """-log p(x|z), nats per image up to a constant, for N(mean, sigma^2 I) with sigma at its optimum for the
     batch: D/2 log of the mean squared error (Rybkin et al. 2020, arXiv 2006.13202, equation 5)."""
     error = mean.float().flatten(1) - image.flatten(1)
-    return error.shape[1] / 2 * error.square().mean().log()
+    return error.shape[1] / 2 * distributed.mean(error.square().mean()).log()
 
 
 def squared_error(one: Tensor, other: Tensor) -> Tensor:

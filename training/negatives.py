@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from training import distributed
 from training.losses import called_fake
 
 
@@ -41,7 +42,8 @@ def negatives(image: Tensor) -> Tensor:
 def _noise(image: Tensor) -> Tensor:
     """Each pixel uniform, or, every other image, ink or paper by the toss of a coin."""
     noise = torch.rand_like(image) * 2 - 1
-    noise[::2] = noise[::2].sign()
+    tossed = distributed.row_numbers(noise) % 2 == 0
+    noise[tossed] = noise[tossed].sign()
     return noise
 
 

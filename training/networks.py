@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from training import losses
+from training import distributed, losses
 from training.recipe import Prior, RoleName, draw_z
 
 
@@ -33,7 +33,7 @@ def strided(channels: int, batch_norm: bool) -> Iterator[nn.Module]:
     for width in (channels, 2 * channels):
         yield nn.Conv2d(width, 2 * width, 4, 2, 1, bias=not batch_norm)
         if batch_norm:
-            yield nn.BatchNorm2d(2 * width)
+            yield BatchNorm2d(2 * width)
         yield nn.LeakyReLU(0.2)
     yield nn.Flatten()
 
@@ -68,14 +68,46 @@ class MinibatchDeviation(nn.Module):
             return torch.cat([features, self.running.to(features.dtype).expand(batch, 1)], 1)
         # Strided groups: image i is in group i mod (batch / group), so neighbours do not share one.
         group = self.group if batch % self.group == 0 else batch
+        if batch % self.group and distributed.is_shared():
+            raise distributed.SharesError(
+                f"the minibatch deviation compares {self.group} images: take a batch_size that is a multiple"
+                f" of {self.group} times the number of processes, or --no-minibatch-deviation"
+            )
         grouped = features.float().view(group, batch // group, -1)
         # Spelled out: torch.var over a leading dimension is ten times slower on the CPU.
         variance = (grouped - grouped.mean(0)).square().mean(0)
         deviation = (variance + 1e-8).sqrt().mean(1)
         with torch.no_grad():
-            self.running.lerp_(deviation.mean(), self.momentum)
+            self.running.lerp_(distributed.mean(deviation.mean()), self.momentum)
         column = deviation.to(features.dtype).repeat(group).unsqueeze(1)
         return torch.cat([features, column], 1)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's, and where several processes share a minibatch, its statistics are of the whole."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.training and distributed.is_shared()):
+            return super().forward(x)
+        wide = x.float()
+        mean = distributed.mean(wide.mean((0, 2, 3), keepdim=True))
+        variance = distributed.mean((wide - mean).square().mean((0, 2, 3), keepdim=True))
+        self._remember(mean.detach().flatten(), variance.detach().flatten(), x.numel() // x.shape[1])
+        unit = (wide - mean) * (variance + self.eps).rsqrt()
+        scaled = unit * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        return scaled.to(x.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, share: int) -> None:
+        """As torch keeps them: running means, with the variance's estimate for one degree of freedom less."""
+        values = share * distributed.COUNT
+        assert self.momentum is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * values / (values - 1), self.momentum)
+        self.num_batches_tracked += 1
 
 
 class GaussianEncoder(nn.Module):

@@ -6,7 +6,7 @@ A recipe says *what* is minimised over *which* networks; `trainer.fit` says *how
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ __all__ = [
     "Batch",
     "Config",
     "GanConfig",
+    "Images",
     "Losses",
     "Paper",
     "Phase",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 Prior = Literal["normal", "uniform"]
+Images = Annotated[int, "images of a step"]
+"""A setting that several processes share among them (training/distributed.py)."""
 Losses = dict[str, Tensor]
 """`"loss"` is minimised; the others are logged as they are."""
 
@@ -65,7 +68,7 @@ class Config:
 
     steps: int = 10_000
     """Rounds of all phases."""
-    batch_size: int = 256
+    batch_size: Images = 256
     """Real images per minibatch."""
     seed: int = 0
     """Of the initial weights, the order of the images and every draw of z."""
@@ -87,7 +90,7 @@ class StabilisedConfig(Config):
     """Weight of R1 (arXiv 1801.04406); 0 turns it off."""
     r1_every: int = 8
     """R1 on every so many discriminator steps, multiplied by as many (lazy: arXiv 1912.04958)."""
-    negatives: int = 32
+    negatives: Images = 32
     """Pictures of no digit that D also sees as fakes in each of its steps (arXiv 2102.05113); 0 for none."""
     minibatch_deviation: bool = True
     """Shows D how much its features vary across the batch (arXiv 1710.10196)."""

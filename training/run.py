@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from training import distributed
 from training.board import Board
 from training.errors import TrainingError
 from training.recipe import Config
@@ -35,6 +36,7 @@ class Run:
         returns the seconds that the kept part took."""
         self._samples.mkdir(parents=True, exist_ok=True)
         facts = {"recipe": recipe, "config": dataclasses.asdict(config), "threads": torch.get_num_threads()}
+        facts["processes"] = distributed.COUNT
         facts["device"] = _device_name()
         self._replace(self.folder / "config.json", json.dumps(facts, indent=2).encode())
         kept = [line for line in self.lines() if line["step"] <= step]

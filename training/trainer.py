@@ -13,7 +13,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from training import checkpoint
+from training import checkpoint, distributed
 from training.data import Digits
 from training.errors import TrainingError
 from training.recipe import Batch, Losses, Phase, Recipe, draw_z
@@ -44,7 +44,8 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
     Returns the recipe with the averaged weights (the raw ones where EMA is off), or None when Ctrl-C
     ended it early, after saving. Step s is a pure function of the weights and (seed, s): minibatches and
     noise are drawn from a generator that is reseeded for each step, so a resumed run equals an unbroken one
-    bit by bit, for the same number of threads. It runs on torch's default device, where `recipe` must be.
+    bit by bit, for the same number of threads and processes. It runs on torch's default device, where
+    `recipe` must be. Of several processes, each with the same recipe, the first one writes.
     """
     config, intervals = recipe.config, intervals or Intervals()
     device = torch.get_default_device()
@@ -56,9 +57,11 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
     optimizers = {phase.name: phase.optimizer for phase in phases}
     rates = {phase.name: [group["lr"] for group in phase.optimizer.param_groups] for phase in phases}
     exported = cast(Recipe, average.module) if config.ema else recipe
+    writes = distributed.FIRST
 
     begin = checkpoint.restore(run.checkpoint, config, modules, optimizers) if run.checkpoint.exists() else 0
-    before = run.begin(type(recipe).__module__.rpartition(".")[2], config, begin)
+    before = run.begin(type(recipe).__module__.rpartition(".")[2], config, begin) if writes else 0.0
+    recipe.config = distributed.share(config)
     draws = sum(phase.repeats for phase in phases)
     started, done = time.monotonic(), begin
     watch = Watch(digits)
@@ -68,6 +71,7 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
         unit=" images",
         unit_scale=True,
         dynamic_ncols=True,
+        disable=not writes,
     )
     with progress, _stop_between_steps() as stop:
         for step in range(begin, config.steps):
@@ -83,17 +87,18 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
                         config.batch_size, config.seed, drawn, step * phase.repeats + repeat
                     )
                     drawn += 1
-                    with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-                        losses = objective(recipe, phase, batch)
-                    figures |= take_step(phase, losses, step)
+                    with distributed.as_one():
+                        with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+                            losses = objective(recipe, phase, distributed.deal(batch))
+                        figures |= take_step(phase, losses, step)
             if config.ema:
                 average.update_parameters(recipe)
             done = step + 1
             progress.update(config.batch_size)
-            stopping = bool(stop)  # read once: what breaks the loop is also saved
+            stopping = distributed.any_of(bool(stop))  # read once: what breaks the loop is also saved
             last = done == config.steps or stopping
-            pictured = last or is_pictured(done, intervals.picture)
-            if done % intervals.log == 0 or pictured:
+            pictured = writes and (last or is_pictured(done, intervals.picture))
+            if writes and (done % intervals.log == 0 or pictured):
                 progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()})
                 if pictured and not stopping:  # whoever stops a run waits for it
                     figures |= watch.figures(sample(exported, watch.label))
@@ -101,7 +106,7 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
                 run.log(done, {**figures, "seconds": elapsed, "images": done * config.batch_size})
             if pictured:
                 run.picture(done, sample(exported, ROWS))
-            if done % intervals.save == 0 or last:
+            if writes and (done % intervals.save == 0 or last):
                 checkpoint.save(run.checkpoint, done, config, modules, optimizers)
             if stopping:
                 break
@@ -119,7 +124,9 @@ def objective(recipe: Recipe, phase: Phase, batch: Batch) -> Losses:
 
 def take_step(phase: Phase, losses: Losses, step: int) -> dict[str, float]:
     """One optimizer step down `losses["loss"]`; returns all of them as "phase/name"."""
-    figures = {f"{phase.name}/{name}": float(value.detach()) for name, value in losses.items()}
+    figures = distributed.average(
+        {f"{phase.name}/{name}": float(value.detach()) for name, value in losses.items()}
+    )
     for name, value in figures.items():
         if not math.isfinite(value):
             raise DivergedError(
@@ -128,6 +135,7 @@ def take_step(phase: Phase, losses: Losses, step: int) -> dict[str, float]:
             )
     phase.optimizer.zero_grad()
     torch.autograd.backward(losses["loss"])
+    distributed.average_gradients(phase.optimizer)
     phase.optimizer.step()
     if phase.after_step:
         phase.after_step()

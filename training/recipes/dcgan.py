@@ -20,16 +20,16 @@ from torch import Tensor, nn
 from training import losses
 from training import recipe as contract
 from training.negatives import taught
-from training.networks import MinibatchDeviation, initialise, latents, settle_batch_norm, strided
+from training.networks import BatchNorm2d, MinibatchDeviation, initialise, latents, settle_batch_norm, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
 @dataclass(frozen=True)
 class Config(contract.GanConfig):
     steps: int = 20_000
-    batch_size: int = 128
+    batch_size: contract.Images = 128
     learning_rate: float = 5e-4
-    negatives: int = 16
+    negatives: contract.Images = 16
     latent_dim: int = 100
     """Size of z."""
     generator_channels: int = 48
@@ -58,10 +58,10 @@ class Generator(nn.Sequential):
         super().__init__(
             nn.Unflatten(1, (latent_dim, 1, 1)),
             nn.ConvTranspose2d(latent_dim, wide, 7, bias=False),
-            nn.BatchNorm2d(wide),
+            BatchNorm2d(wide),
             nn.ReLU(),
             nn.ConvTranspose2d(wide, channels, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(channels),
+            BatchNorm2d(channels),
             nn.ReLU(),
             nn.ConvTranspose2d(channels, 1, 4, 2, 1),
             nn.Tanh(),

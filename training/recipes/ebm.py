@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
+from training.distributed import whole
 from training.networks import Ascent, SmoothMlp
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
@@ -27,7 +28,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 @dataclass(frozen=True)
 class Config(contract.Config):
     steps: int = 16_000
-    batch_size: int = 128
+    batch_size: contract.Images = 128
     ema: float = 0.99
     climb: int = 40
     """K, steps of each climb."""
@@ -108,7 +109,7 @@ class Ebm(Recipe):
         fresh = torch.rand(n, 1, 1, 1) < self.config.fresh
         start = torch.where(fresh, self.noise(n), self.chains[slots])
         found = self.generator.climb(start, self.config.noise)
-        self.chains[slots] = found
+        self.chains[whole(slots)] = whole(found)
         return found
 
     def discriminate(self, batch: Batch) -> Losses:

@@ -23,6 +23,7 @@ from torch.nn.functional import cross_entropy
 
 from training import losses
 from training import recipe as contract
+from training.distributed import whole
 from training.negatives import taught
 from training.networks import MinibatchDeviation, ToImage, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
@@ -37,7 +38,7 @@ class Config(contract.GanConfig):
     """Size of z."""
     labels: int = 100
     """How many digits come with their label, a tenth of them of each class: the first that the run sees."""
-    labelled_batch: int = 64
+    labelled_batch: contract.Images = 64
     """Labelled digits per discriminator step, drawn from those."""
     adversarial: bool = True
     """False leaves out the GAN and trains the classifier on the labelled digits alone."""
@@ -109,9 +110,10 @@ class Sgan(Recipe):
         """
         each = self.config.labels // CLASSES
         if self.known_label.sum() < each * CLASSES:
+            image, label = whole(batch.image), whole(batch.label)
             for digit in range(CLASSES):
                 first = digit * each + int(self.known_label[:, digit].sum())
-                new = batch.image[batch.label == digit][: (digit + 1) * each - first]
+                new = image[label == digit][: (digit + 1) * each - first]
                 self.known_image[first : first + len(new)] = new
                 self.known_label[first : first + len(new), digit] = 1
         known = self.known_label.sum(1).nonzero().squeeze(1)
