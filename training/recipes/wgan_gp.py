@@ -26,10 +26,10 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 @dataclass(frozen=True)
 class Config(contract.Config):
     steps: int = 16_000
-    batch_size: int = 64
+    batch_size: contract.Images = 64
     latent_dim: int = 100
     """Size of z."""
-    generator_batch: int = 256
+    generator_batch: contract.Images = 256
     """Images per generator step."""
     n_critic: int = 5
     """Critic steps per generator step."""
