@@ -8,6 +8,11 @@ import importlib
 import sys
 
 COMMANDS = {
+    "limits": "what the parts can do alone: onnxruntime, a bare ASGI echo, encoders, JSON",
+    "load": "this service under load, in one process and in two",
+    "peers": "the same workloads on what people would use instead",
+    "training": "images per second of our loop and of plain PyTorch scripts",
+    "growth": "throughput, latency and memory against n, clients, models and processes",
     "faults": "tries to break the service: overload, faults, hostile input; tells what was lost",
     "replicas": "what is lost when replicas behind nginx are killed or replaced; needs a Docker engine",
 }

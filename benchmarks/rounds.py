@@ -1,0 +1,92 @@
+"""Measures several servers in turn, round after round, each next to a run of the calibration.
+
+This machine's speed drifts by the minute; what is compared must have been measured side by side.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.driver import Load, drive
+from benchmarks.server import Server, echo, running
+from benchmarks.table import ratio
+from benchmarks.workload import W1, Workload
+
+CALIBRATION_CLIENTS = 16
+
+
+@dataclass(frozen=True)
+class Column:
+    """One thing to measure of each server."""
+
+    workload: Workload
+    clients: int
+
+    @property
+    def title(self) -> str:
+        return f"{self.workload.name} at {self.clients}"
+
+
+@dataclass
+class Figures:
+    """What the rounds gave for one server; lists have an entry a round."""
+
+    loads: dict[Column, list[Load]] = field(default_factory=dict)
+    cpu_us: dict[Column, list[float]] = field(default_factory=dict)
+    """Processor time for each image, of all of the server's processes."""
+    calibration: list[float] = field(default_factory=list)
+    """Requests/s of the bare echo right before."""
+    start_s: list[float] = field(default_factory=list)
+    memory_mb: list[float] = field(default_factory=list)
+
+    def rates(self, column: Column) -> list[float]:
+        """Images/s."""
+        return [load.per_second * column.workload.images for load in self.loads[column]]
+
+    def rate(self, column: Column) -> float:
+        return statistics.median(self.rates(column))
+
+    def p50(self, column: Column) -> float:
+        return statistics.median(load.p50_ms for load in self.loads[column])
+
+    def p99(self, column: Column) -> float:
+        return statistics.median(load.p99_ms for load in self.loads[column])
+
+    def cpu(self, column: Column) -> float:
+        return statistics.median(self.cpu_us[column])
+
+    def of_echo(self, column: Column) -> float:
+        """Requests/s over the echo's."""
+        return ratio([load.per_second for load in self.loads[column]], self.calibration)
+
+
+def measure(
+    servers: Sequence[Server], columns: Sequence[Column], rounds: int, seconds: float
+) -> Mapping[str, Figures]:
+    """Figures by the servers' names. Every load is preceded by a short one that is not counted."""
+    found = {
+        server.name: Figures({column: [] for column in columns}, {column: [] for column in columns})
+        for server in servers
+    }
+    for _ in range(rounds):
+        for server in servers:
+            figures = found[server.name]
+            figures.calibration.append(_echo(seconds))
+            with running(server, columns[0].workload) as up:
+                figures.start_s.append(up.start_s)
+                for column in columns:
+                    asked = server.asked.get(column.workload, column.workload)
+                    drive(up.ports, asked, column.clients, min(1, seconds))
+                    used = up.cpu_s()
+                    load = drive(up.ports, asked, column.clients, seconds)
+                    figures.loads[column].append(load)
+                    spent = (up.cpu_s() - used) * 1e6
+                    figures.cpu_us[column].append(spent / (load.requests * asked.images))
+                figures.memory_mb.append(up.memory_mb())
+    return found
+
+
+def _echo(seconds: float) -> float:
+    with running(echo(), W1) as up:
+        drive(up.ports, W1, CALIBRATION_CLIENTS, min(1, seconds))
+        return drive(up.ports, W1, CALIBRATION_CLIENTS, seconds).per_second

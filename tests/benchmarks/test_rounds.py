@@ -1,0 +1,58 @@
+"""Rounds, and the tables that are made of them, in a tiny form."""
+
+from benchmarks import growth, load, peers
+from benchmarks.driver import Load
+from benchmarks.growth import Weight
+from benchmarks.rounds import Column, Figures, measure
+from benchmarks.server import Server
+from benchmarks.workload import W1, W2, grid
+
+COLUMN = Column(W1, 2)
+GRID = Column(W2, 8)
+
+
+def figures(*rates: float) -> Figures:
+    """Of rounds with these requests/s for both columns, next to an echo of 100/s."""
+    loads = [Load(round(rate), 1.0, 2.0, 5.0, 0) for rate in rates]
+    both = {COLUMN: loads, GRID: loads}
+    spent = [10.0] * len(rates)
+    return Figures(both, {COLUMN: spent, GRID: spent}, [100.0] * len(rates), spent, spent)
+
+
+def test_every_round_measures_every_column_next_to_the_echo(tiny: Server) -> None:
+    found = measure([tiny], [COLUMN, Column(grid(4), 1)], 1, 0.1)["tiny"]
+    assert [len(loads) for loads in found.loads.values()] == [1, 1]
+    assert found.calibration[0] > 0
+    assert found.rate(COLUMN) > 0
+    assert found.cpu(COLUMN) >= 0
+    assert found.start_s[0] > 0
+    assert found.memory_mb[0] > 10
+
+
+def test_rates_are_of_images_and_shares_of_requests() -> None:
+    found = figures(10, 30, 20)
+    assert found.rate(COLUMN) == 20
+    assert found.rate(GRID) == 20 * 64
+    assert found.of_echo(GRID) == 0.2
+
+
+def test_load_has_a_row_for_each_column() -> None:
+    lines = load.report({"one": figures(10), "two": figures(20)}, [COLUMN, GRID]).splitlines()
+    assert len(lines) == 2 + 4
+    assert lines[2] == "| one | W1 at 2 | 10 | 0.100 | 10 | 2 | 5 | 10 | 10 |"
+
+
+def test_our_best_is_held_against_the_best_of_the_others() -> None:
+    found = {"our": figures(60, 80, 70), "slow": figures(1, 1, 1), "fast": figures(20, 20, 20)}
+    assert peers.against_best(found, ["our"], [COLUMN]).splitlines()[-1] == (
+        "| W1 at 2 clients | our | fast | 3.50x |"
+    )
+    assert len(peers.report(found, [COLUMN, GRID]).splitlines()) == 5
+    assert peers.processor(found, [COLUMN]).splitlines()[-1] == "| fast | 10 |"
+
+
+def test_growth_is_told_and_drawn() -> None:
+    found = {growth.ONE: figures(10, 20), growth.TWO: figures(20, 40)}
+    assert "| two processes | 2 | 30 |" in growth.report("clients", found, [COLUMN])
+    drawn = growth.draw(found[growth.ONE], [GRID], found, [COLUMN], [Weight(1, 120.0, 0.5)])
+    assert len(drawn.axes) == 5
