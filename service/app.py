@@ -28,7 +28,6 @@ from service.api import (
     score,
     v2,
     v2_infer,
-    v2_repository,
     web,
 )
 from service.api.openapi import document
@@ -52,7 +51,6 @@ PARTS = (
     history,
     v2,
     v2_infer,
-    v2_repository,
     openai,
     ops,
     admin,
