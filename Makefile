@@ -7,7 +7,7 @@ HOSTILE := .venv-hostile
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test test-clients test-web hostile check check-models openapi settings lock image
+.PHONY: help serve train test test-clients test-web hostile check check-models openapi settings lock audit sbom image
 .DELETE_ON_ERROR:
 
 help:
@@ -53,6 +53,13 @@ lock: $(DEV)/installed ## resolve the locks in requirements/; ARGS="--upgrade" f
 	$(LOCK) --generate-hashes --extra cuda -c requirements/service.lock -o requirements/service-cuda.lock $(ARGS)
 	$(LOCK) --generate-hashes --extra cpu --extra hostile -c requirements/service.lock -o requirements/hostile.lock $(ARGS)
 	$(LOCK) --extra cpu --extra client --extra training --extra test -c requirements/service.lock -o requirements/dev.lock $(ARGS)
+
+audit: $(DEV)/installed ## look up known vulnerabilities of what the service runs with
+	$(DEV)/bin/uv tool run --from pip-audit==2.10.1 pip-audit --disable-pip --require-hashes -r requirements/service.lock
+	$(DEV)/bin/uv tool run --from pip-audit==2.10.1 pip-audit --disable-pip --require-hashes -r requirements/service-cuda.lock
+
+sbom: $(DEV)/installed ## print a bill of materials (CycloneDX) of what the service runs with
+	@$(DEV)/bin/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible --of JSON requirements/service.lock
 
 image: ## build the container image mnist-gan-service:cpu
 	docker build --target cpu --tag mnist-gan-service:cpu .
