@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import statistics
 import time
 from pathlib import Path
 
 from benchmarks.faults.finding import Figure, Finding
 from benchmarks.faults.process import MODELS, Service, serving
-from benchmarks.faults.wire import GENERATE, Connection, median, probe, request
+from benchmarks.faults.wire import GENERATE, Connection, compare, request
 
 SLOWDOWN = 1.1
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: "
@@ -63,24 +64,27 @@ async def slow(sockets: int, timeout_s: int, rounds: int, models_dir: Path = MOD
     """Half a header, half a body, or a byte a second of either: all ended in time, and nobody else slowed."""
     lost: list[str] = []
     ratios = []
-    with serving(models_dir, HEADER_TIMEOUT_S=str(timeout_s), BODY_TIMEOUT_S=str(timeout_s)) as service:
-        await probe(service.port, 1)
+    limit = str(timeout_s)
+    with (
+        serving(models_dir, HEADER_TIMEOUT_S=limit, BODY_TIMEOUT_S=limit) as service,
+        serving(models_dir) as control,
+    ):
+        await compare(service.port, control.port, 1)
         for _ in range(rounds):
-            alone = await probe(service.port, PROBE_S)
+            alone = await compare(service.port, control.port, PROBE_S)
             kinds = [list(SLOW)[number % len(SLOW)] for number in range(sockets)]
             connections = [
                 asyncio.ensure_future(_dawdle(service.port, kind, timeout_s + 3)) for kind in kinds
             ]
             await asyncio.sleep(0.5)
-            beside = await probe(service.port, min(PROBE_S, timeout_s - 1))
-            ratios.append(median(beside) / median(alone))
+            ratios.append(await compare(service.port, control.port, min(PROBE_S, timeout_s - 1)) / alone)
             ended = await asyncio.gather(*connections)
             lost += [f"{kind}: {outcome}" for kind, outcome in zip(kinds, ended, strict=True) if outcome]
     return Finding(
         "slow clients",
         f"{rounds} times {sockets} sockets with {', '.join(SLOW)}: 408 or closed after {timeout_s} s",
         lost,
-        [Figure("p50 of the others", median(ratios), SLOWDOWN, " times alone", timing=True)],
+        [Figure("p50 of the others", statistics.median(ratios), SLOWDOWN, " times alone", timing=True)],
     )
 
 
@@ -143,15 +147,15 @@ async def idle(connections: int, rounds: int, models_dir: Path = MODELS) -> Find
     """Connections that are kept and say nothing cost little, and still work when they speak."""
     lost: list[str] = []
     ratios = []
-    with serving(models_dir, KEEP_ALIVE_S="600") as service:
-        await probe(service.port, 1)
+    with serving(models_dir, KEEP_ALIVE_S="600") as service, serving(models_dir) as control:
+        await compare(service.port, control.port, 1)
         before = service.rss()
         held: list[Connection] = []
         for _ in range(rounds):
-            alone = await probe(service.port, PROBE_S)
+            alone = await compare(service.port, control.port, PROBE_S)
             held = [await Connection.to(service.port) for _ in range(connections)]
             lost += await _all_answered(held)
-            ratios.append(median(await probe(service.port, PROBE_S)) / median(alone))
+            ratios.append(await compare(service.port, control.port, PROBE_S) / alone)
             lost += await _all_answered(held)
             grown = service.rss() - before
             for connection in held:
@@ -162,7 +166,7 @@ async def idle(connections: int, rounds: int, models_dir: Path = MODELS) -> Find
         f"{rounds} times {connections:,} connections, each asked before and after",
         lost,
         [
-            Figure("p50 of the others", median(ratios), SLOWDOWN, " times alone", timing=True),
+            Figure("p50 of the others", statistics.median(ratios), SLOWDOWN, " times alone", timing=True),
             Figure("memory", grown, 50, " MB"),
         ],
     )

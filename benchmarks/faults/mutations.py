@@ -207,7 +207,8 @@ def weights_changed(folder: Path, manifest: Manifest, chance: random.Random) -> 
 
     def change(model: onnx.ModelProto) -> None:
         weights = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
-        values = numpy_helper.to_array(weights) * np.float32(chance.choice([-1.0, 3.0, np.nan, np.inf]))
+        values = numpy_helper.to_array(weights).copy()
+        values.flat[:: chance.randrange(1, 4)] = chance.choice([-1.0, 3.0, np.nan, np.inf])
         weights.CopyFrom(numpy_helper.from_array(values.astype(np.float32), weights.name))
 
     _edit(folder, manifest, "generator", change)

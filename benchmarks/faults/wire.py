@@ -63,23 +63,21 @@ def request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
 GENERATE = request("GET", "/generate?seed=7&format=npy")
 
 
-async def probe(port: int, seconds: float, pause: float = 0.0) -> list[float]:
-    """The seconds that single small requests took, one after the other on one connection."""
-    connection = await Connection.to(port)
-    took = []
+async def compare(port: int, control: int, seconds: float) -> float:
+    """How many times longer a small request takes at one service than at another: medians of requests to both
+    in turn, so that a busy machine slows both."""
+    connections = [await Connection.to(port), await Connection.to(control)]
+    took: list[list[float]] = [[], []]
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        answer = await connection.ask(GENERATE)
-        if answer.status != 200:
-            raise RuntimeError(f"the probe was answered {answer.status}")
-        took.append(answer.seconds)
-        await asyncio.sleep(pause)
-    connection.close()
-    return took
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)
+        for connection, held in zip(connections, took, strict=True):
+            answer = await connection.ask(GENERATE)
+            if answer.status != 200:
+                raise RuntimeError(f"the probe was answered {answer.status}")
+            held.append(answer.seconds)
+    for connection in connections:
+        connection.close()
+    return statistics.median(took[0]) / statistics.median(took[1])
 
 
 def percentile(values: list[float], percent: float) -> float:
