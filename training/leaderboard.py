@@ -9,8 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from service.manifest import Manifest, Metric
+from training import semisupervised
 from training.data import Digits
 from training.metrics.catalogue import CATALOGUE, Entry
+from training.semisupervised import Comparison
 from training.served import Served, read_manifest
 
 COLUMNS = (
@@ -47,14 +49,15 @@ def write(models: Path, test: Digits) -> None:
     """Writes README.md and leaderboard.png into `models`, the best Fréchet distance first."""
     bundles = [bundle for bundle in newest(models) if "frechet_distance" in read_manifest(bundle).metrics]
     bundles.sort(key=lambda bundle: read_manifest(bundle).metrics["frechet_distance"].value)
-    _replace(models / "README.md", page([read_manifest(bundle) for bundle in bundles]).encode())
+    manifests = [read_manifest(bundle) for bundle in bundles]
+    _replace(models / "README.md", page(manifests, semisupervised.read(models)).encode())
     temporary = models / ".leaderboard.png.partial"
     picture(bundles, test).save(temporary, format="png", optimize=True)
     os.replace(temporary, models / "leaderboard.png")
 
 
-def page(manifests: list[Manifest]) -> str:
-    """The page as Markdown."""
+def page(manifests: list[Manifest], labels: Comparison | None = None) -> str:
+    """The page as Markdown; `labels` is what `semisupervised` measured."""
     used = {name for manifest in manifests for name in manifest.metrics}
     named: dict[Entry, list[str]] = {}
     for name in CATALOGUE:
@@ -85,12 +88,26 @@ def page(manifests: list[Manifest]) -> str:
             f" were asked for the labels of those training digits. {paper}Each manifest has all figures;"
             " times are of the machine that measured them.",
             "",
+            *([] if labels is None else _few_labels(labels)),
             "## What the figures say",
             "",
             *meanings,
             "",
         ]
     )
+
+
+def _few_labels(labels: Comparison) -> list[str]:
+    return [
+        "## A classifier from few labels",
+        "",
+        "Test errors of `sgan`'s classifier and of the same net trained on the labelled digits alone, after"
+        f" {labels.steps:,} steps each (`python -m training semisupervised`). ± is the standard deviation"
+        " over seeds; each seed draws other labels.",
+        "",
+        *semisupervised.table(labels),
+        "",
+    ]
 
 
 def table(manifests: list[Manifest]) -> list[str]:

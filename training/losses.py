@@ -70,9 +70,9 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     return (slope - 1).square().mean()
 
 
-def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
-    """|E f(x) - E f(G(z))|^2: Salimans et al. 2016, arXiv 1606.03498, section 3.1."""
-    return distributed.mean(real.float().mean(0) - fake.float().mean(0)).square().sum()
+def entropy(p: Tensor) -> Tensor:
+    """-sum_k p_k log p_k in nats of probabilities [..., k]."""
+    return (-p * p.clamp_min(1e-12).log()).sum(-1)  # 0 log 0 is 0, with a gradient
 
 
 def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:

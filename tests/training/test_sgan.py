@@ -3,7 +3,7 @@
 import torch
 
 from training.data import Digits
-from training.recipes.sgan import Config, Discriminator, Sgan
+from training.recipes.sgan import MOVE, Config, Discriminator, Sgan, moved
 
 SMALL = Config(labels=20, labelled_batch=8)
 
@@ -40,7 +40,7 @@ def test_labelled_digits_come_with_their_own_label(digits: Digits) -> None:
 
 def test_the_odds_of_being_real_are_the_sum_over_classes_against_one() -> None:
     """D(x) = Z / (Z + 1): a softmax over the K logits and a zero for "generated" (arXiv 1606.03498)."""
-    judge = Discriminator(minibatch_deviation=True).eval()
+    judge = Discriminator(channels=4, minibatch_deviation=False)
     image = torch.rand(3, 1, 28, 28) * 2 - 1
     logits = judge.classifier(image)
     with_generated = torch.cat([logits, torch.zeros(3, 1)], 1).softmax(1)
@@ -49,3 +49,32 @@ def test_the_odds_of_being_real_are_the_sum_over_classes_against_one() -> None:
 
 def test_without_the_gan_only_the_classifier_is_trained() -> None:
     assert [phase.name for phase in Sgan(Config(adversarial=False)).phases()] == ["discriminator"]
+
+
+def test_a_batch_s_variety_says_how_real_it_is_and_nothing_of_its_digits() -> None:
+    judge = Discriminator(channels=4, minibatch_deviation=True)
+    assert judge.variety is not None
+    torch.nn.init.ones_(judge.variety.weight)
+    image = torch.rand(16, 1, 28, 28) * 2 - 1
+    alike = image[:1].expand(16, -1, -1, -1)
+    varied, same = judge.judge(image), judge.judge(alike)
+    assert varied[0][0] > same[0][0] + 1e-3
+    torch.testing.assert_close(varied[1][0], same[1][0])
+
+
+def test_a_moved_digit_keeps_its_ink_and_goes_up_to_two_pixels_both_ways() -> None:
+    image = torch.full((400, 1, 28, 28), -1.0)
+    image[:, 0, 14, 9] = 1
+    places = moved(image)[:, 0].flatten(1).argmax(1)
+    row, column = places // 28, places % 28
+    assert set((row - 14).tolist()) == set((column - 9).tolist()) == set(range(-MOVE, MOVE + 1))
+    assert moved(image).sum().item() == image.sum().item()
+
+
+def test_unlabelled_digits_teach_certainty_and_balance() -> None:
+    recipe = Sgan(Config(consistency=0, certainty=1, balance=1))
+    image = torch.zeros(10, 1, 28, 28)
+    sure_and_balanced = recipe.unlabelled(image, 50 * torch.eye(10))
+    sure_of_one = recipe.unlabelled(image, 50 * torch.eye(10)[:1].expand(10, 10))
+    unsure = recipe.unlabelled(image, torch.zeros(10, 10))
+    assert sure_and_balanced < -2.3 < -0.01 < min(sure_of_one, unsure)

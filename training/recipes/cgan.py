@@ -30,18 +30,18 @@ FEATURES = 256
 
 @dataclass(frozen=True)
 class Config(contract.GanConfig):
-    steps: int = 14_000
+    steps: int = 16_000
     latent_dim: int = 64
     """Size of z."""
     hidden: int = 512
     """Width of G's fully connected layer."""
-    channels: int = 24
+    channels: int = 16
     """Channels of G's 14x14 maps; its 7x7 maps have twice as many."""
     dense_judge: bool = True
     """The fully connected judge."""
     conv_judge: int = 32
     """Channels of the convolutional judge's 14x14 maps (twice as many at 7x7); 0 leaves it out."""
-    conv_share: float = 0.5
+    conv_share: float = 0.25
     """What the convolutional judge counts for in G's objective, from 0 to 1; the fully connected one counts
     for the rest. More makes strokes cleaner and digits more alike."""
 

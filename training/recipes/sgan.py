@@ -7,7 +7,9 @@ are log sum_k exp l_k(x) and D(x) = Z(x) / (Z(x) + 1) with Z(x) = sum_k exp l_k(
     L_D = -E_(x,y)[log p(y | x, real)] - E_x[log D(x)] - E_z[log(1 - D(G(z)))]
 
 Only `labels` of the 60,000 digits come with their label; the others teach D what digits look like. G
-minimises -E_z[log D(G(z))] and, weighted, the distance of its images' mean features from real ones'.
+minimises -E_z[log D(G(z))]. The served bundle adds what makes use of digits without a label in the classes,
+too: p(y | x) is to be the same for a digit moved by up to two pixels (consistency: Zhang et al. 2020, arXiv
+1910.12027), sure of each digit and balanced over all (Springenberg 2016, arXiv 1511.06390).
 
     python -m training train sgan                   (as served)
     python -m training train sgan --labels 1000     (with 1,000 labels)
@@ -19,21 +21,25 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from training import losses
 from training import recipe as contract
-from training.distributed import whole
+from training.distributed import mean, whole
 from training.negatives import taught
-from training.networks import MinibatchDeviation, ToImage, mlp
+from training.networks import MinibatchDeviation, ToImage, mlp, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 CLASSES = 10
+MOVE = 2
+"""Pixels that a digit may be moved by, either way, and still be the same digit."""
 
 
 @dataclass(frozen=True)
 class Config(contract.GanConfig):
-    steps: int = 10_000
+    steps: int = 12_000
+    batch_size: contract.Images = 128
+    negatives: contract.Images = 16
     latent_dim: int = 100
     """Size of z."""
     labels: int = 100
@@ -42,8 +48,14 @@ class Config(contract.GanConfig):
     """Labelled digits per discriminator step, drawn from those."""
     adversarial: bool = True
     """False leaves out the GAN and trains the classifier on the labelled digits alone."""
-    feature_matching: float = 0.0
-    """Weight of feature matching (arXiv 1606.03498, section 3.1) in G's objective."""
+    channels: int = 16
+    """Channels of D's 14x14 maps; twice as many at 7x7, four times at 3x3."""
+    consistency: float = 3.0
+    """Weight of |p(y | x) - p(y | x moved)|^2 (arXiv 1910.12027)."""
+    certainty: float = 0.1
+    """Weight of the entropy of p(y | x), which is to be small for each x (arXiv 1511.06390)."""
+    balance: float = 1.0
+    """Weight of the negative entropy of E_x[p(y | x)], which is to be uniform (arXiv 1511.06390)."""
 
 
 AS_WRITTEN = Config(
@@ -55,22 +67,46 @@ AS_WRITTEN = Config(
     r1_gamma=0.0,
     negatives=0,
     minibatch_deviation=False,
+    consistency=0.0,
+    certainty=0.0,
+    balance=0.0,
 )
 
 
 class Discriminator(nn.Module):
     """The log-odds of being real [batch]: log Z(x)."""
 
-    def __init__(self, minibatch_deviation: bool) -> None:
+    def __init__(self, channels: int, minibatch_deviation: bool) -> None:
         super().__init__()
-        self.features = nn.Sequential(nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2))
-        deviation = [MinibatchDeviation()] if minibatch_deviation else []
-        self.head = nn.Sequential(*deviation, nn.Linear(256 + len(deviation), CLASSES))
-        self.classifier = nn.Sequential(self.features, self.head)
+        self.features = nn.Sequential(*strided(channels, batch_norm=False))
+        self.classifier = nn.Sequential(self.features, nn.Linear(36 * channels, CLASSES))
+        self.deviation = MinibatchDeviation() if minibatch_deviation else None
+        self.variety = nn.Linear(1, 1, bias=False) if minibatch_deviation else None
 
     def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(image)
-        return logits.float().logsumexp(1)
+        odds, _ = self.judge(image)
+        return odds
+
+    def judge(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The log-odds [batch], and the digits' logits [batch, 10].
+
+        How much the features vary over the batch says whether it is real, and nothing of which digits it has.
+        """
+        features = self.features(image)
+        logits: Tensor = self.classifier[1](features).float()
+        odds = logits.logsumexp(1)
+        if self.deviation is not None and self.variety is not None:
+            odds = odds + self.variety(self.deviation(features)[:, -1:].float()).squeeze(1)
+        return odds, logits
+
+
+def moved(image: Tensor) -> Tensor:
+    """Images [batch, 1, 28, 28], each moved by up to two pixels along both axes; -1 comes in at the edges."""
+    batch = len(image)
+    padded = pad(image.squeeze(1), (MOVE, MOVE, MOVE, MOVE), value=-1.0)
+    corner = torch.randint(2 * MOVE + 1, (batch, 2, 1)) + torch.arange(28)
+    row, column = corner[:, 0, :, None], corner[:, 1, None, :]
+    return padded[torch.arange(batch)[:, None, None], row, column].unsqueeze(1)
 
 
 class Sgan(Recipe):
@@ -91,7 +127,7 @@ class Sgan(Recipe):
         self.config: Config = config
         self.latent_dim = config.latent_dim
         self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 512, 784), ToImage())
-        self.discriminator = Discriminator(config.minibatch_deviation)
+        self.discriminator = Discriminator(config.channels, config.minibatch_deviation)
         # Part of the state, so that a resumed run knows the same labels. A row of zeros is a free place.
         self.register_buffer("known_image", torch.zeros(config.labels, 1, 28, 28))
         self.register_buffer("known_label", torch.zeros(config.labels, CLASSES))
@@ -103,13 +139,18 @@ class Sgan(Recipe):
         phases = [Phase("discriminator", self.discriminate, d), Phase("generator", self.generate, g)]
         return phases if self.config.adversarial else phases[:1]
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether every label that is to be known has come by."""
+        return bool(self.known_label.sum() == self.config.labels // CLASSES * CLASSES)
+
     def labelled(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Images and labels of `labelled_batch` draws from the digits whose labels are known.
 
         Every other label in `batch` stays unread, once a tenth of `labels` of each class has come by.
         """
-        each = self.config.labels // CLASSES
-        if self.known_label.sum() < each * CLASSES:
+        if not self.knows_all:
+            each = self.config.labels // CLASSES
             image, label = whole(batch.image), whole(batch.label)
             for digit in range(CLASSES):
                 first = digit * each + int(self.known_label[:, digit].sum())
@@ -132,24 +173,34 @@ class Sgan(Recipe):
         z = draw_z(self.prior, len(batch.image), self.latent_dim)
         regularise = config.r1_gamma > 0 and batch.step % config.r1_every == 0
         image = batch.image.requires_grad_(regularise)
-        real = self.discriminator(image)
+        real, logits = self.discriminator.judge(image)
         fake = self.discriminator(self.generator(z).detach())
         loss = supervised + losses.discriminator_loss(real, fake)
         logged |= {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
+        loss = loss + self.unlabelled(batch.image.detach(), logits)
         loss = loss + taught(self.discriminator, batch.image, config.negatives)
         if regularise:
             logged["r1"] = losses.r1(image, real)
             loss = loss + config.r1_gamma / 2 * config.r1_every * logged["r1"]
         return {"loss": loss, **logged}
 
+    def unlabelled(self, image: Tensor, logits: Tensor) -> Tensor:
+        """What digits without a label teach of the classes; `logits` [batch, 10] are those of `image`."""
+        config = self.config
+        if not (config.consistency or config.certainty or config.balance):
+            return torch.zeros(())
+        p = logits.softmax(1)
+        other = self.discriminator.classifier(moved(image)).float().softmax(1)
+        consistency = (p - other).square().sum(1).mean()
+        unsure, balance = losses.entropy(p).mean(), losses.entropy(mean(p.mean(0)))
+        value: Tensor = (
+            config.consistency * consistency + config.certainty * unsure - config.balance * balance
+        )
+        return value
+
     def generate(self, batch: Batch) -> Losses:
-        image = self.generator(draw_z(self.prior, len(batch.image), self.latent_dim))
-        adversarial = losses.non_saturating(self.discriminator(image))
-        if not self.config.feature_matching:
-            return {"loss": adversarial}
-        features = self.discriminator.features
-        matching = losses.feature_matching(features(batch.image), features(image))
-        return {"loss": adversarial + self.config.feature_matching * matching, "features": matching}
+        z = draw_z(self.prior, len(batch.image), self.latent_dim)
+        return {"loss": losses.non_saturating(self.discriminator(self.generator(z)))}
 
     def exports(self) -> dict[contract.RoleName, nn.Module]:
         return {

@@ -25,7 +25,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 16_000
+    steps: int = 12_000
     batch_size: contract.Images = 64
     latent_dim: int = 100
     """Size of z."""
