@@ -28,6 +28,7 @@ from service.api import (
     score,
     v2,
     v2_infer,
+    v2_repository,
     web,
 )
 from service.api.openapi import document
@@ -51,6 +52,7 @@ PARTS = (
     history,
     v2,
     v2_infer,
+    v2_repository,
     openai,
     ops,
     admin,

@@ -1,23 +1,21 @@
 """The Open Inference Protocol under /v2: what is served, whether it is ready, and what it has done.
 
 Every network of a bundle is a model here: `cgan` is its generator, `cgan.discriminator` its discriminator.
-/v2/models/{name}/infer is in `v2_infer`. https://github.com/kserve/open-inference-protocol
+/v2/models/{name}/infer is in `v2_infer`, /v2/repository in `v2_repository`. https://github.com/kserve/open-inference-protocol
 """
 
-import json
 import re
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service import __version__
 from service.api import state
-from service.api.body import read_body
-from service.api.openapi import BareRoute, json_response, reference, request_body
+from service.api.openapi import BareRoute, json_response, reference
 from service.api.ops import NO_STORE
 from service.api.ops import ready as service_ready
 from service.api.tensors import DATATYPES
@@ -26,14 +24,14 @@ from service.engine.bundle import contract
 from service.engine.registry import Model, Registry
 from service.engine.session import Port
 from service.engine.statistics import Tally
-from service.errors import ServiceError, fields_of, invalid
+from service.errors import ServiceError
 from service.manifest import RoleName
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=BareRoute)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-EXTENSIONS = ["binary_tensor_data", "model_configuration", "parameters", "statistics"]
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "parameters", "statistics"]
 PLATFORM = "onnxruntime_onnx"
 
 
@@ -83,20 +81,6 @@ class ModelStatistics(BaseModel):
     model_stats: list[dict[str, Any]]
 
 
-class IndexRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
-
-    ready: bool = False
-    """Only models that are ready; all that are served are."""
-
-
-class IndexEntry(BaseModel):
-    name: str
-    version: str
-    state: str
-    reason: str
-
-
 class Served(NamedTuple):
     """One network of one version."""
 
@@ -123,7 +107,10 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses` for the errors of these statuses."""
     text = {
         400: "The request is wrong; the answer names the fix.",
+        401: "No key was sent.",
+        403: "This is no admin key, or the service has none.",
         404: "No such model or version.",
+        409: "The default model stays; or the bundle is bad, and what was served before goes on.",
         413: "The body is too large.",
         503: "The queue is full or the service is not ready: try again after Retry-After seconds.",
         504: "The deadline passed.",
@@ -277,32 +264,6 @@ async def config(request: Request) -> Response:
 async def statistics(request: Request) -> Response:
     """Requests, inferences and executions of one network since it was loaded, in Triton's form."""
     return _json(ModelStatistics(model_stats=[_statistics(find(request))]))
-
-
-@router.post(
-    "/repository/index",
-    summary="What is in the repository",
-    responses={
-        200: {
-            "description": "Every network, all of them ready.",
-            "content": {"application/json": {"schema": {"type": "array", "items": reference(IndexEntry)}}},
-        },
-        **errors(400, 413),
-    },
-    openapi_extra=request_body(IndexRequest, {"All": {}}, required=False),
-)
-async def index(request: Request) -> Response:
-    """Every network of every version with its state."""
-    body = await read_body(request, state.settings(request).json_body_bytes)
-    try:
-        IndexRequest.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        raise invalid(error, "body", fields_of(IndexRequest)) from None
-    entries = [
-        {"name": one.name, "version": one.version, "state": "READY", "reason": ""}
-        for one in served(state.registry(request))
-    ]
-    return Response(json.dumps(entries), media_type="application/json")
 
 
 def _json(answer: BaseModel) -> Response:

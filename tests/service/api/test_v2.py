@@ -97,18 +97,6 @@ async def test_the_configuration_has_the_same_tensors(client: httpx.AsyncClient)
     assert config["output"] == [{"name": "image", "data_type": "TYPE_UINT8", "dims": [-1, 28, 28]}]
 
 
-async def test_the_index_lists_every_network_of_every_version(client: httpx.AsyncClient) -> None:
-    whole = await client.post("/v2/repository/index", json={"ready": True})
-    assert (await client.post("/v2/repository/index")).json() == whole.json()
-    entries = {(entry["name"], entry["version"]): entry for entry in whole.json()}
-    assert len(entries) == len(whole.json())
-    assert {("tiny", "1"), ("tiny", "2"), ("tiny.encoder", "2"), ("tiny_bare", "1")} <= set(entries)
-    assert ("tiny.encoder", "1") not in entries
-    assert {entry["state"] for entry in entries.values()} == {"READY"}
-    refused(await client.post("/v2/repository/index", content=b"[]"), 400, "body")
-    refused(await client.post("/v2/repository/index", json={"redy": True}), 400, "did you mean ready?")
-
-
 async def test_requests_inferences_and_executions_are_counted_apart(client: httpx.AsyncClient) -> None:
     assert (await stats(client))["last_inference"] == 0
     for n in (3, 1, 1):
