@@ -1,5 +1,6 @@
 """Every bundle in models/, as it is shipped: proved, deterministic, and answering every endpoint."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from service.settings import Settings
 from tests.service.api.pictures import of_json
 from tests.service.conftest import Server, start_server
 from tests.training.conftest import few
-from training import classifier
+from training import classifier, course
+from training.attributes import ATTRIBUTES
 from training.served import Served
 
 ROOT = Path(__file__).parents[1]
@@ -119,6 +121,46 @@ def test_all_ten_digits_are_there_and_are_those_that_were_asked_for(folder: Path
     assert shares.max() <= 0.17
     if labels is not None:
         assert (read == labels).float().mean() >= 0.97
+
+
+@every_bundle
+def test_its_directions_are_named_measured_and_pictured(folder: Path) -> None:
+    manifest = manifest_of(folder)
+    named = {direction.name: direction for direction in manifest.directions}
+    assert len(named) == len(manifest.directions)
+    if manifest.latent_dim > 2:  # On a plane every line leads through several digits: it has a map instead.
+        assert {"slant", "stroke_width"} <= set(named)
+    if manifest.conditional:
+        assert len([one for one in named.values() if one.found and one.found.method == "regression"]) >= 5
+    for direction in manifest.directions:
+        low, high = direction.range
+        assert low <= 0 < high
+        found = direction.found
+        assert found is not None
+        assert found.correlation >= 0.9
+        assert found.kept >= (0.95 if manifest.conditional else 0.75)
+        if not found.trait.startswith("digit_"):
+            assert max(found.moves, key=found.moves.__getitem__) == found.trait
+        picture = (folder / found.picture.file).read_bytes()
+        assert hashlib.sha256(picture).hexdigest() == found.picture.sha256
+
+
+@every_bundle
+def test_slant_and_stroke_width_do_what_they_say_and_leave_digits_what_they_are(folder: Path) -> None:
+    """What the manifest says of them, measured again in a few images of other seeds."""
+    manifest = manifest_of(folder)
+    judge = classifier.load()
+    served = Served(folder)
+    z, labels = served.draw(range(700, 740))
+    for direction in manifest.directions:
+        if direction.name in ("slant", "stroke_width"):
+            images = course.along(served, z, labels, torch.tensor(direction.vector), (*direction.range, 0.0))
+            measured = ATTRIBUTES[direction.name](images).reshape(40, 3)
+            assert (measured[:, 1] > measured[:, 0]).double().mean() >= 0.9
+            read = judge.judge(images).label.reshape(40, 3)
+            stay = read[:, 2] if labels is None else labels
+            kept = (read[:, :2] == stay.unsqueeze(1)).double().mean()
+            assert kept >= (0.9 if manifest.conditional else 0.6)
 
 
 @every_bundle
