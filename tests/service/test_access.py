@@ -49,15 +49,14 @@ async def guarded(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def walk(routes: list[Any]) -> Iterator[tuple[str, str]]:
+def walk(routes: list[Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Method and path of every route, whatever it hangs on."""
     for route in routes:
-        inner = getattr(route, "original_router", route)
-        if hasattr(inner, "routes"):
-            yield from walk(inner.routes)
+        if hasattr(route, "original_router"):
+            yield from walk(route.original_router.routes, prefix + route.include_context.prefix)
         else:
-            for method in inner.methods:
-                yield method, inner.path
+            for method in route.methods:
+                yield method, prefix + route.path
 
 
 async def test_every_route_needs_a_key_unless_it_is_listed(settings: Settings) -> None:
