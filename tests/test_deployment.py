@@ -58,8 +58,8 @@ def test_a_lock_holds_what_pyproject_asks_for(name: str) -> None:
         assert pinned[canonicalize_name(wanted.name)] in wanted.specifier, f"{text}: run make lock"
 
 
-@pytest.mark.parametrize("name", ["service", "service-cuda"])
-def test_every_package_of_a_service_lock_has_hashes(name: str) -> None:
+@pytest.mark.parametrize("name", ["service", "service-cuda", "hostile"])
+def test_every_package_of_such_a_lock_has_hashes(name: str) -> None:
     for entry in re.split(r"^(?=[a-z0-9])", lock(name), flags=re.MULTILINE)[1:]:
         assert "--hash=sha256:" in entry, entry
 
@@ -84,7 +84,7 @@ def test_locks_agree_on_every_package_they_share() -> None:
     assert cuda["onnxruntime-gpu"] == service["onnxruntime"], "the self-tests were written by that version"
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "hostile"])
 def test_a_lock_names_no_host(name: str) -> None:
     assert "://" not in lock(name)
     assert "index-url" not in lock(name)
