@@ -1,4 +1,4 @@
-"""models/README.md and models/leaderboard.png: every system side by side, from the manifests' figures."""
+"""models/README.md with its pictures: every system side by side, from the manifests' figures."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from service.manifest import Manifest, Metric
-from training import semisupervised
+from training import pareto, semisupervised
 from training.data import Digits
 from training.metrics.catalogue import CATALOGUE, Entry
 from training.semisupervised import Comparison
@@ -46,14 +46,15 @@ def newest(models: Path) -> list[Path]:
 
 
 def write(models: Path, test: Digits) -> None:
-    """Writes README.md and leaderboard.png into `models`, the best Fréchet distance first."""
+    """Writes README.md and its two pictures into `models`, the best Fréchet distance first."""
     bundles = [bundle for bundle in newest(models) if "frechet_distance" in read_manifest(bundle).metrics]
     bundles.sort(key=lambda bundle: read_manifest(bundle).metrics["frechet_distance"].value)
     manifests = [read_manifest(bundle) for bundle in bundles]
     _replace(models / "README.md", page(manifests, semisupervised.read(models)).encode())
-    temporary = models / ".leaderboard.png.partial"
-    picture(bundles, test).save(temporary, format="png", optimize=True)
-    os.replace(temporary, models / "leaderboard.png")
+    for name, image in (("leaderboard.png", picture(bundles, test)), ("cost.png", pareto.picture(manifests))):
+        temporary = models / f".{name}.partial"
+        image.save(temporary, format="png", optimize=True)
+        os.replace(temporary, models / name)
 
 
 def page(manifests: list[Manifest], labels: Comparison | None = None) -> str:
@@ -87,6 +88,8 @@ def page(manifests: list[Manifest], labels: Comparison | None = None) -> str:
             " generator would get. ± is the standard deviation over repeated draws of z. Conditional models"
             f" were asked for the labels of those training digits. {paper}Each manifest has all figures;"
             " times are of the machine that measured them.",
+            "",
+            "![Fréchet distance against the cost of an image](cost.png)",
             "",
             *([] if labels is None else _few_labels(labels)),
             "## What the figures say",
