@@ -13,6 +13,7 @@ COMMANDS = {
     "peers": "the same workloads on what people would use instead",
     "training": "images per second of our loop and of plain PyTorch scripts",
     "growth": "throughput, latency and memory against n, clients, models and processes",
+    "page": "how soon the playground shows its first digits, in Chromium",
     "faults": "tries to break the service: overload, faults, hostile input; tells what was lost",
     "replicas": "what is lost when replicas behind nginx are killed or replaced; needs a Docker engine",
 }

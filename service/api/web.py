@@ -17,6 +17,8 @@ from service.errors import ServiceError
 router = APIRouter(route_class=BareRoute, include_in_schema=False)
 
 FOLDER = Path(__file__).parents[1] / "web"
+PICTURES = Path(__file__).parents[1] / "pictures"
+"""What a page loads only when a reader comes to it, as large as it is."""
 METHODS = ["GET", "HEAD"]
 MEDIA = {
     ".css": "text/css; charset=utf-8",
@@ -58,7 +60,7 @@ def assets() -> dict[str, Asset]:
     browser asks for them at once instead of each when another imports it."""
     found = {
         path.name: _asset(path.read_bytes(), MEDIA[path.suffix])
-        for path in FOLDER.iterdir()
+        for path in (*FOLDER.iterdir(), *PICTURES.iterdir())
         if path.suffix in MEDIA
     }
     found["index.html"].headers["Link"] = ", ".join(

@@ -1,9 +1,9 @@
-// Asks the service. Every refusal becomes a Failure with a sentence for the reader.
+// Asks the service. A refusal becomes a Failure, with a sentence for the reader.
 
 const PATIENCE_MS = 20_000
 const listeners = []
 
-/** What went wrong; `again`: the same may succeed later, in `after` seconds at least. */
+/** `again`: the same may succeed later, in `after` seconds at least. */
 export class Failure extends Error {
 	constructor(text, status = 0, after = 0) {
 		super(text)
@@ -15,20 +15,28 @@ export class Failure extends Error {
 /** Hears of every answer: {path, ms, data}. */
 export const onAnswer = (listener) => listeners.push(listener)
 
-/** The address of an API path, wherever a proxy has put the service. */
+/** Of an API path, wherever a proxy has put the service. */
 export const address = (path) => new URL(path, document.baseURI).href
 
 /**
- * GET, or POST where there is a body. Gives JSON, or what `as` names: arrayBuffer, blob, text.
- * `signal` aborts (AbortError); everything else that goes wrong is a Failure.
+ * GET, or POST with a body, and `again` where a key is wanted. Gives JSON, or what `as` names: arrayBuffer,
+ * blob, text. `signal` aborts (AbortError); all else that goes wrong is a Failure.
  */
-export async function ask(path, { body, signal, as = "json" } = {}) {
+export async function ask(path, { body, signal, as = "json" } = {}, again = false) {
 	const start = performance.now()
 	const limit = AbortSignal.timeout(PATIENCE_MS)
-	const options = { signal: signal ? AbortSignal.any([signal, limit]) : limit }
-	if (body) Object.assign(options, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } })
+	const key = sessionStorage.getItem("key")
+	const headers = { "Content-Type": "application/json", ...(key && { "X-API-Key": key }) }
+	const options = { headers, signal: signal ? AbortSignal.any([signal, limit]) : limit }
+	if (body) Object.assign(options, { method: "POST", body: JSON.stringify(body) })
 	try {
 		const answer = await fetch(address(path), options)
+		if (answer.status === 401) {
+			// The first time, the page's head may have asked ahead without it.
+			if (again || !key) await (await import("./key.js")).entered()
+			signal?.throwIfAborted()
+			return ask(path, { body, signal, as }, true)
+		}
 		if (!answer.ok) throw await refusal(answer)
 		const data = await answer[as]()
 		for (const listener of listeners) listener({ path, ms: performance.now() - start, data })

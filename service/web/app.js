@@ -3,7 +3,7 @@
 import { card } from "./card.js"
 import { sync } from "./controls.js"
 import { h, title } from "./dom.js"
-import { Latest, stopAll } from "./latest.js"
+import { latest, stopAll } from "./latest.js"
 import { all, current, load } from "./models.js"
 import { tell } from "./notice.js"
 import * as sample from "./sample.js"
@@ -34,8 +34,7 @@ async function follow() {
 	document.title = `${title(opened)} · Handwriting by no one`
 	try {
 		const module = opened === "sample" ? sample : await import(`./${opened}.js`)
-		// Late: another view was asked for.
-		if (opened !== shown) return
+		if (opened !== shown) return // Another was asked for.
 		const root = h("div.view")
 		stage.replaceChildren(root)
 		view = module.open(root)
@@ -47,13 +46,12 @@ async function follow() {
 	}
 }
 
-new Latest(stage).run(async (signal) => {
+latest(stage).run(async (signal) => {
 	await load(signal)
 	picker.replaceChildren(...all().map((model) => h("option", { value: model.name }, model.title)))
 	picker.disabled = false
 	onChange(follow)
 	follow()
-	// Not needed for the first picture.
 	const { attach } = await import("./developers.js")
-	attach(() => view?.requests() ?? [])
+	attach(() => view?.requests?.() ?? [])
 })

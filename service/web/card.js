@@ -1,4 +1,4 @@
-// A model's card: where it comes from, what goes in, and how good it was measured to be beside real digits.
+// A model's card: where it comes from, what goes in, and what was measured of it.
 
 import { Failure } from "./api.js"
 import { h } from "./dom.js"
@@ -6,26 +6,25 @@ import { detail } from "./models.js"
 
 const percent = (x) => `${(100 * x).toFixed(1)}%`
 const plain = (x) => x.toFixed(2)
-/** Key in the manifest, name, how it is written, what it means. */
+/** Key, name, how it is written, what it means. */
 const FIGURES = [
-	["frechet_distance", "Fréchet distance", plain, "From real digits, in a classifier's features: lower is better"],
+	["frechet_distance", "Fréchet distance", plain, "To real digits: lower is better"],
 	["precision", "Precision", plain, "Share of its digits that look real"],
-	["recall", "Recall", plain, "Share of real digits it could have made"],
-	["label_accuracy", "Right digit", percent, "Share that a classifier reads as asked for"],
+	["recall", "Recall", plain, "Share of real digits it can make"],
+	["label_accuracy", "Right digit", percent, "Share read as asked for"],
 	["pieces", "Pieces of ink", plain, "Per image: specks show here"]
 ]
 
 let shown = ""
 
-/** Fills `place`: at once with what is known, with the figures when they come. */
+/** Fills `place`, with the figures when they come. */
 export async function card(place, model) {
 	if (shown === model.digest) return
 	shown = model.digest
-	const facts = { "Latent space": `${model.latent_dim} × ${model.prior}`, "Takes labels": model.conditional ? "yes" : "no", Networks: model.roles.join(", "), "Runs on": model.provider.toUpperCase() }
 	const measured = h("div")
 	place.replaceChildren(h("p", model.summary),
 		h("details.card-body", { open: matchMedia("(min-width: 60rem)").matches }, h("summary", "About this model"), measured,
-			h("dl", Object.entries(facts).map(([term, value]) => h("div", h("dt", term), h("dd", value))))))
+			h("p.note", `Drawn from ${model.latent_dim} numbers (${model.prior})${model.conditional ? " and a label" : ""}, on the ${model.provider.toUpperCase()}.`)))
 	try {
 		const { paper, metrics } = (await detail(model.name)).manifest
 		if (shown !== model.digest) return

@@ -5,7 +5,7 @@ import { h } from "./dom.js"
 const WIDTH = 480
 const HEIGHT = 130
 
-/** `lines` are [name, values], a value or null for each step. Gives {element, mark(step)}. */
+/** `lines` are [name, a value or null for each step]. Gives {element, mark(step)}. */
 export function chart(title, steps, lines, { low = 0, high, guide } = {}) {
 	const values = lines.flatMap((line) => line[1]).filter(Number.isFinite)
 	const bottom = Math.min(low, ...values)

@@ -2,7 +2,7 @@
 
 import { seed } from "./controls.js"
 import { h, heading } from "./dom.js"
-import { Latest } from "./latest.js"
+import { latest } from "./latest.js"
 import { all, current, detail, labelled } from "./models.js"
 import { canvas, images } from "./pixels.js"
 import { state } from "./state.js"
@@ -13,10 +13,10 @@ const body = (model) => ({ model: model.name, n: MANY, seed: state.seed, labels:
 
 export function open(root) {
 	const rows = h("section.rows", { "aria-label": "Models" })
-	const latest = new Latest(rows)
+	const asking = latest(rows)
 	let asked = null
 	root.append(
-		heading("Compare", "The same ten seeds through every model. The bar is its Fréchet distance to real digits: shorter is better."),
+		heading("Compare", "The same ten seeds through every model. The bar is the Fréchet distance to real digits: short is good."),
 		h("div.controls", seed()),
 		rows)
 
@@ -34,7 +34,7 @@ export function open(root) {
 
 	return {
 		update() {
-			if (state.seed !== asked) latest.run(show)
+			if (state.seed !== asked) asking.run(show)
 			asked = state.seed
 		},
 		requests: () => [{ path: "generate", body: { ...body(current()), format: "png", columns: MANY, scale: 4 }, file: "ten.png" }]
@@ -45,16 +45,13 @@ function row({ model, manifest, made, distance }, worst) {
 	const { precision, recall, microseconds_per_image: cost } = manifest.metrics
 	const bar = h("span.bar", { "aria-hidden": true }, h("i"))
 	const floor = distance?.floor
-	// Distances span orders of magnitude.
 	if (floor) bar.firstChild.style.width = `${(100 * Math.log(Math.max(1.05, distance.value / floor))) / Math.log(worst / floor)}%`
-	const { seconds } = manifest.training
 	return h("article",
 		h("div.facts",
 			h("h3", model.title), h("span", manifest.paper.year),
 			floor && bar,
 			distance && h("span", `${distance.value.toFixed(2)}${floor ? `, ${(distance.value / floor).toFixed(1)}× real` : ""}`),
 			precision && recall && h("span", `precision ${precision.value.toFixed(2)}, recall ${recall.value.toFixed(2)}`),
-			h("span", `trained ${seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`}`),
 			cost && h("span", `${Math.round(cost.value)} µs an image`)),
 		h("div.strip", { role: "img", "aria-label": `Ten samples of the ${model.title}` }, made.map((image) => canvas(image))))
 }

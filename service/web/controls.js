@@ -3,7 +3,7 @@
 import { button, h } from "./dom.js"
 import { anySeed, set, state } from "./state.js"
 
-/** Brings bound inputs up to date with the state; not the one that is being typed into. */
+/** Brings inputs up to date with the state, but the one that is being typed into. */
 export function sync(root) {
 	for (const input of root.querySelectorAll("[data-key]")) {
 		if (input !== document.activeElement || input.type === "range") input.value = state[input.dataset.key]
@@ -11,14 +11,14 @@ export function sync(root) {
 	}
 }
 
-/** A labelled slider for a field; `show` writes its value. */
+/** A slider for a field; `show` writes its value. */
 function range(key, label, low, high, step, show) {
 	const out = slider(label, low, high, step, show, state[key], (value) => set({ [key]: value }))
 	out.querySelector("input").dataset.key = key
 	return out
 }
 
-/** The same for what is no field: `changed(value)` hears of it. */
+/** The same for no field: `changed(value)` hears. */
 export function slider(label, min, max, step, show, value, changed) {
 	const output = h("b", show(value))
 	const say = () => (output.textContent = show(Number(input.value)))
@@ -27,7 +27,7 @@ export function slider(label, min, max, step, show, value, changed) {
 	return h("label.field", h("span", label, output), input)
 }
 
-/** A labelled choice; `options` maps values to names. */
+/** `options` are [value, name]. */
 export function choice(key, label, options, read = String) {
 	const select = h("select", { "data-key": key, onchange: () => set({ [key]: read(select.value) }) })
 	for (const [value, name] of options) select.append(h("option", { value }, name))
@@ -37,7 +37,7 @@ export function choice(key, label, options, read = String) {
 
 export const variety = () => range("truncation", "Variety", 0.1, 1, 0.05, (value) => `${Math.round(value * 100)}%`)
 
-/** The seed, with a die beside it, which also makes these `changes`. */
+/** With a die, which also makes these `changes`. */
 export function seed(changes = {}) {
 	const input = h("input", {
 		type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value: state.seed, "data-key": "seed",

@@ -10,15 +10,13 @@ const status = document.getElementById("status")
 let latency = ""
 let engine = ""
 
-/** Shows the requests that `source()` gives, each {path, body, file}, whenever the panel is open. */
+/** Shows the requests of `source()`, each {path, body, file}, while the panel is open. */
 export function attach(source) {
 	const place = h("div.snippets")
-	const link = (path, text) => h("a", { href: path }, text)
-	panel.append(place, h("p", "More: ", link("docs", "the API's documentation"), ", ", link("openapi.json", "OpenAPI"), ", ", link("metrics", "metrics"), "."))
+	panel.append(place, h("p", "More: ", h("a", { href: "docs" }, "the API's documentation"), ", ", h("a", { href: "metrics" }, "metrics"), "."))
 	// After the view has followed the same change.
 	const draw = () => setTimeout(() => panel.open && place.replaceChildren(...source().flatMap(snippets)))
-	panel.addEventListener("toggle", draw)
-	panel.addEventListener("toggle", measure)
+	panel.addEventListener("toggle", () => (draw(), measure()))
 	onChange(draw)
 	onAnswer(({ ms, data, path }) => {
 		if (path !== "metrics") latency = `/${path} ${ms.toFixed(0)} ms${data.timings ? `, ${data.timings.run.toFixed(1)} of it in the network` : ""}`
@@ -31,7 +29,7 @@ function say() {
 	status.textContent = [latency, engine].filter(Boolean).join(" · ")
 }
 
-/** From the service's own metrics, while somebody looks. */
+/** From the service's metrics, while somebody looks. */
 async function measure() {
 	if (document.hidden || !panel.open) return
 	try {
@@ -46,15 +44,12 @@ async function measure() {
 	say()
 }
 
-/** JSON as Python writes it; words inside strings stay. */
-const python = (json) => json.replace(/"(?:[^"\\]|\\.)*"|true|false|null/g, (word) => ({ true: "True", false: "False", null: "None" })[word] ?? word)
-
 function snippets({ path, body, file }) {
 	const url = address(path)
 	const json = JSON.stringify(body)
 	return Object.entries({
-		curl: `curl ${url} -H 'Content-Type: application/json' -d '${json}'${file ? ` -o ${file}` : ""}`,
-		Python: `${file ? "from pathlib import Path\n" : ""}import httpx\n\nanswer = httpx.post("${url}", json=${python(json)})\n${file ? `Path("${file}").write_bytes(answer.content)` : "print(answer.json())"}`,
+		curl: `curl ${url} -d '${json}'${file ? ` -o ${file}` : ""}`,
+		Python: `${file ? "from pathlib import Path\n" : ""}import httpx\n\nanswer = httpx.post("${url}", json=${json.replace(":true", ":True")})\n${file ? `Path("${file}").write_bytes(answer.content)` : "print(answer.json())"}`,
 		JavaScript: `const answer = await fetch("${url}", {\n  method: "POST",\n  headers: { "Content-Type": "application/json" },\n  body: JSON.stringify(${json}),\n});\nconst result = await answer.${file ? "blob" : "json"}();`
 	}).map(([name, code]) => {
 		const copy = button("Copy", async () => {

@@ -1,12 +1,12 @@
-// Makes elements. Text only ever becomes text: nothing here parses HTML, so no answer can inject any.
+// Makes elements. Nothing here parses HTML, so no answer can inject any.
 
 const HTML = "http://www.w3.org/1999/xhtml"
 const SVG = "http://www.w3.org/2000/svg"
 const DRAWN = ["svg", "line", "path", "rect", "text"]
 
 /**
- * h("p.note", {id: "x"}, "text", child): an element of HTML or SVG with classes, attributes (may be left out) and
- * children. Functions named on... listen; what is null, undefined or false is left out.
+ * h("p.note", {id: "x"}, "text", child): an element with classes, attributes (may be missing) and children.
+ * Functions named on... listen; null, undefined and false are left out.
  */
 export function h(name, attributes, ...children) {
 	if (attributes?.constructor !== Object) [attributes, children] = [{}, [attributes, ...children]]

@@ -1,12 +1,12 @@
-// Learn: how a model came to draw. The same samples at every stage of its training, and the game's curves.
+// Learn: the same samples at every stage of a model's training, its curves, and the game in one dimension.
 
 import { ask } from "./api.js"
 import { chart } from "./chart.js"
-import { button, h, heading } from "./dom.js"
-import { Latest } from "./latest.js"
-import { all, current } from "./models.js"
-import { Player } from "./player.js"
-import { set, state } from "./state.js"
+import { calm, h, heading } from "./dom.js"
+import { latest } from "./latest.js"
+import { current } from "./models.js"
+import { player } from "./player.js"
+import { state } from "./state.js"
 
 const FRAME = 280
 const SECONDS = 8
@@ -20,11 +20,16 @@ const CHARTS = [
 
 export function open(root) {
 	const place = h("section", { "aria-label": "Training" })
-	const latest = new Latest(place)
+	const asking = latest(place)
 	let digest = ""
 	let show = () => {}
 
-	root.append(heading("Learn", "From noise to handwriting: the same latent vectors at every stage of training."), place)
+	root.append(
+		heading("Learn", "From noise to handwriting: the same latent vectors at every stage of training."),
+		place,
+		h("details", { open: !calm() }, h("summary", "The game in one dimension"),
+			h("p.note", "G (green) moves its samples to where D (dashed) is high; D learns to tell them from the data (dotted). When the two are the same, all that D can say is 1/2."),
+			h("img", { src: "web/game.webp", width: 480, height: 330, loading: "lazy", alt: "The green curve moves over the dotted one, and the dashed line falls level" })))
 
 	async function load(signal) {
 		const path = `models/${current().name}/history`
@@ -43,9 +48,9 @@ export function open(root) {
 			step.textContent = `step ${frames[i].toLocaleString("en")}`
 			for (const { mark } of charts) mark(frames[i])
 		}
-		const player = new Player("Step of training", "Training", step, () => show(), (t) => Math.min(1, t / SECONDS), (at) => (at % 1) * SECONDS)
-		place.replaceChildren(h("div.two", h("div.big", screen, player.element, h("div", player.button)), h("div.view", charts.map(({ element }) => element))))
-		player.begin()
+		const scrub = player("Step of training", "Training", step, () => show(), (t) => Math.min(1, t / SECONDS), (at) => (at % 1) * SECONDS)
+		place.replaceChildren(h("div.two", h("div.big", screen, scrub.element, h("div", scrub.toggle)), h("div.view", charts.map(({ element }) => element))))
+		scrub.begin()
 	}
 
 	return {
@@ -53,13 +58,9 @@ export function open(root) {
 			if (digest === current().digest) return show()
 			digest = current().digest
 			show = () => {}
-			if (current().history) return latest.run(load)
-			latest.stop()
-			const others = all().filter(({ history }) => history)
-			place.replaceChildren(
-				h("p", `The ${current().title} came without a record of its training. ${others.length ? "These have one:" : "So did all others."}`),
-				h("div.actions", others.map(({ name, title }) => button(title, () => set({ model: name, at: 0 })))))
-		},
-		requests: () => []
+			if (current().history) return asking.run(load)
+			asking.stop()
+			place.replaceChildren(h("p", `The ${current().title} came without a record of its training.`))
+		}
 	}
 }

@@ -17,17 +17,17 @@ export async function load(signal) {
 export const all = () => list
 export const named = (name) => list.find((model) => model.name === name)
 
-/** The model that the state names, else the service's default. */
+/** The state's, else the service's default. */
 export const current = () => named(state.model) ?? named(fallback)
 
-/** The current model if it `suits`, else the default or the first that does; undefined where none does. */
+/** The current model if it `suits`, else the default or the first that does, if any. */
 export function suitable(suits) {
 	return [current(), named(fallback), ...list].find((model) => model && suits(model))
 }
 
 export const has = (role) => (model) => model.roles.includes(role)
 
-/** The label for a request to this model: what is given, or nothing (JSON leaves undefined out). */
+/** The label for a request to this model, if it takes any: JSON leaves undefined out. */
 export const labelled = (model, label) => (model.conditional ? (label ?? undefined) : undefined)
 
 /** Manifest and figures; asked for once. */

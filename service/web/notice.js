@@ -1,4 +1,4 @@
-// The line in which the page says what is wrong, or that it waits.
+// The line that says what is wrong, or that the page waits.
 
 import { button } from "./dom.js"
 

@@ -5,65 +5,59 @@ import { clamp, h } from "./dom.js"
 /** Right and down of the arrow keys. */
 export const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 
-export class Pad {
-	#at = null
-	#down = false
-	#changed
+/**
+ * `changed()` after every piece of a stroke. Gives {element, context, clear, marked}.
+ */
+export function pad(side, width, colour, name, changed) {
+	let at = null
+	let down = false
+	const element = h("canvas.pad", {
+		width: side, height: side, tabindex: 0, role: "application", "aria-label": `${name}. Arrow keys move, space lifts or lowers the pen.`,
+		onpointerdown: (event) => {
+			element.setPointerCapture(event.pointerId)
+			at = null
+			stroke(place(event))
+		},
+		onpointermove: (event) => event.buttons && stroke(place(event)),
+		onkeydown: (event) => {
+			if (event.key === " ") down = !down
+			else if (!(event.key in KEYS)) return
+			event.preventDefault()
+			const step = (KEYS[event.key] ?? [0, 0]).map((way) => (way * side) / 28)
+			const to = (at ?? [side / 2, side / 2]).map((value, i) => clamp(value + step[i], 0, side))
+			if (down) stroke(to)
+			else at = to
+		}
+	})
+	const context = element.getContext("2d", { willReadFrequently: true })
+	Object.assign(context, { lineWidth: width, lineCap: "round", lineJoin: "round", strokeStyle: colour })
 
-	/** `side` pixels a side, strokes `width` wide; `changed()` after every stroke's piece. */
-	constructor(side, width, colour, name, changed) {
-		this.#changed = changed
-		this.element = h("canvas.pad", {
-			width: side, height: side, tabindex: 0, role: "application", "aria-label": `${name}. Arrow keys move, space lifts or lowers the pen.`,
-			onpointerdown: (event) => {
-				this.element.setPointerCapture(event.pointerId)
-				this.#at = null
-				this.#stroke(this.#place(event))
-			},
-			onpointermove: (event) => event.buttons && this.#stroke(this.#place(event)),
-			onkeydown: (event) => this.#key(event)
-		})
-		this.context = this.element.getContext("2d", { willReadFrequently: true })
-		Object.assign(this.context, { lineWidth: width, lineCap: "round", lineJoin: "round", strokeStyle: colour })
+	function place({ clientX, clientY }) {
+		const box = element.getBoundingClientRect()
+		return [clientX - box.left, clientY - box.top].map((value) => (value * side) / box.width)
 	}
 
-	clear() {
-		this.context.clearRect(0, 0, this.element.width, this.element.height)
-		this.#at = null
-		this.#changed()
+	function stroke(to) {
+		context.beginPath()
+		context.moveTo(...(at ?? to))
+		context.lineTo(...to)
+		context.stroke()
+		at = to
+		changed()
 	}
 
-	/** Whether pixel i, in reading order, has been drawn on. */
-	marked() {
-		const { width, height } = this.element
-		const { data } = this.context.getImageData(0, 0, width, height)
-		return Uint8Array.from({ length: width * height }, (_, i) => (data[4 * i + 3] > 127 ? 255 : 0))
-	}
-
-	#place({ clientX, clientY }) {
-		const box = this.element.getBoundingClientRect()
-		const scale = this.element.width / box.width
-		return [(clientX - box.left) * scale, (clientY - box.top) * scale]
-	}
-
-	#stroke(to) {
-		this.context.beginPath()
-		this.context.moveTo(...(this.#at ?? to))
-		this.context.lineTo(...to)
-		this.context.stroke()
-		this.#at = to
-		this.#changed()
-	}
-
-	#key(event) {
-		const side = this.element.width
-		if (event.key === " ") this.#down = !this.#down
-		else if (!(event.key in KEYS)) return
-		event.preventDefault()
-		const [x, y] = this.#at ?? [side / 2, side / 2]
-		const [right, down] = KEYS[event.key] ?? [0, 0]
-		const to = [x + (right * side) / 28, y + (down * side) / 28].map((value) => clamp(value, 0, side))
-		if (this.#down) this.#stroke(to)
-		else this.#at = to
+	return {
+		element,
+		context,
+		clear() {
+			context.clearRect(0, 0, side, side)
+			at = null
+			changed()
+		},
+		/** Whether pixel i, in reading order, has been drawn on. */
+		marked() {
+			const { data } = context.getImageData(0, 0, side, side)
+			return Uint8Array.from({ length: side * side }, (_, i) => (data[4 * i + 3] > 127 ? 255 : 0))
+		}
 	}
 }

@@ -1,15 +1,14 @@
-// The tiles that were picked: large, with what is known of each, and where to go with them.
+// The tiles that were picked, with what is known of each, and where to go with them.
 
 import { ask } from "./api.js"
 import { button, h } from "./dom.js"
-import { save } from "./files.js"
 import { current, has, labelled } from "./models.js"
-import { canvas, fromPng, png } from "./pixels.js"
+import { canvas, fromPng } from "./pixels.js"
 import { link, set, state, tileKey } from "./state.js"
 
 const known = new Map()
 
-/** What the service says of a tile: {image, seed, label, score, latent}. */
+/** A tile as {image, seed, label, score, latent}. */
 export async function describe(tile, signal) {
 	const model = current()
 	const { truncation } = state
@@ -42,6 +41,5 @@ function figure(one, i) {
 			h("b", "ABC"[i]),
 			one.label !== null && h("span", `a ${one.label}`),
 			h("span", `seed ${one.seed}`),
-			one.score !== null && h("span", `score ${one.score.toFixed(2)}`),
-			button("PNG", async () => save(await png(canvas(one.image), 10), `${current().name}-${one.seed}.png`))))
+			one.score !== null && h("span", `score ${one.score.toFixed(2)}`)))
 }

@@ -1,4 +1,4 @@
-// Pixels as the API sends them: grey uint8, 28x28. What is painted are those very bytes.
+// Pixels as the API sends them, uint8, 28x28, painted as those very bytes.
 
 import { ask } from "./api.js"
 import { h } from "./dom.js"
@@ -6,7 +6,7 @@ import { h } from "./dom.js"
 export const SIDE = 28
 const AREA = SIDE * SIDE
 
-/** The images that a path answers to this body, from npy: 784 bytes each. */
+/** What a path answers to this body, from npy: 784 bytes each. */
 export async function images(path, body, signal) {
 	const buffer = await ask(path, { body: { ...body, format: "npy" }, signal, as: "arrayBuffer" })
 	const bytes = new Uint8Array(buffer, 10 + new DataView(buffer).getUint16(8, true))
@@ -25,7 +25,7 @@ export async function fromPng(text) {
 	return Uint8Array.from({ length: AREA }, (_, i) => data[4 * i])
 }
 
-/** A canvas that shows one image; `name` is for those who cannot see it. */
+/** One image; `name` is for those who cannot see it. */
 export function canvas(image = null, name = null) {
 	const element = h("canvas", { width: SIDE, height: SIDE, role: name && "img", "aria-label": name })
 	if (image) paint(element, image)
@@ -39,7 +39,7 @@ export function paint(element, image, x = 0, y = 0) {
 	element.getContext("2d").putImageData(data, x, y)
 }
 
-/** All images in one canvas, in reading order; null leaves a black tile. */
+/** All images in one; null leaves a black tile. */
 export function sheet(tiles, columns) {
 	const element = h("canvas", { width: columns * SIDE, height: Math.ceil(tiles.length / columns) * SIDE })
 	element.getContext("2d").fillRect(0, 0, element.width, element.height)
@@ -56,5 +56,5 @@ export function png(element, scale) {
 	return new Promise((done) => large.toBlob(done, "image/png"))
 }
 
-/** One image as a data: address of a PNG, which the API takes for base64. */
+/** A data: address, which the API takes for base64. */
 export const toPng = (image) => canvas(image).toDataURL()

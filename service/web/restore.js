@@ -1,9 +1,9 @@
-// Through an encoder and back; and what is rubbed out of a picture, filled in again.
+// Through an encoder and back; what is rubbed out is filled in again.
 
 import { ask } from "./api.js"
 import { button, h } from "./dom.js"
-import { Latest } from "./latest.js"
-import { Pad } from "./pad.js"
+import { latest } from "./latest.js"
+import { pad } from "./pad.js"
 import { canvas, fromPng, paint, SIDE, toPng } from "./pixels.js"
 
 /** What to show of the image `seen`; `whole` holds it for a request. */
@@ -12,11 +12,11 @@ export async function restore(model, seen, whole, said, signal) {
 	const encoded = async (more, aborts) => (await ask("encode", { body: { ...body, ...more }, signal: aborts })).encodings[0]
 	const back = canvas(await fromPng((await encoded({ reconstruct: true }, signal)).reconstruction), "Reconstruction")
 	const filled = canvas(seen, "Filled in")
-	const latest = new Latest(filled)
-	const rubber = new Pad(SIDE, 4, "#ff8255", "Rub out", () => {
+	const asking = latest(filled)
+	const rubber = pad(SIDE, 4, "#ff8255", "Rub out", () => {
 		const mask = rubber.marked()
 		if (!mask.some(Boolean)) return paint(filled, seen)
-		latest.run(async (aborts) => {
+		asking.run(async (aborts) => {
 			const image = await fromPng((await encoded({ mask: toPng(mask) }, aborts)).filled)
 			aborts.throwIfAborted()
 			paint(filled, image)

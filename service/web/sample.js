@@ -1,18 +1,18 @@
-// Sample: a grid of images from one seed. Tiles that are picked here are what the other views start from.
+// Sample: a grid of images from one seed. The other views start from the tiles that are picked here.
 
 import { choice, seed, variety } from "./controls.js"
 import { button, h, heading, times } from "./dom.js"
 import { download } from "./files.js"
-import { Latest } from "./latest.js"
+import { latest } from "./latest.js"
 import { current, labelled } from "./models.js"
 import { images } from "./pixels.js"
 import { nextSeed, set, state, tileKey } from "./state.js"
-import { Tiles } from "./tiles.js"
+import { tiles } from "./tiles.js"
 
 const COLUMNS = 10
 const COUNTS = [10, 30, 60, 100, 250]
 
-/** The label of tile i; null for a model that takes none or draws its own. */
+/** Of tile i; null where the model takes none or draws its own. */
 function labelAt(i) {
 	if (!current().conditional || state.labels === "mixed") return null
 	return state.labels === "rows" ? i % COLUMNS : Number(state.labels)
@@ -30,11 +30,11 @@ function wanted(format) {
 }
 
 export function open(root) {
-	const grid = new Tiles("Generated digits", pick)
-	const latest = new Latest(grid.element)
-	const saving = new Latest(grid.element)
+	const grid = tiles("Generated digits", pick)
+	const asking = latest(grid.element)
+	const saving = latest(grid.element)
 	const chosen = h("section.chosen", { "aria-label": "Picked digits", "aria-live": "polite" })
-	const picking = new Latest(chosen)
+	const picking = latest(chosen)
 	const counts = [...new Set([...COUNTS, state.n])].sort((a, b) => a - b)
 	const digits = choice("labels", "Digits", [
 		["rows", "Rows of 0 to 9"], ["mixed", "As they come"], ...times(10, (digit) => [digit, `Only ${digit}`])
@@ -73,7 +73,7 @@ export function open(root) {
 			if (JSON.stringify(body) === asked) grid.mark(name, letter)
 			else {
 				asked = JSON.stringify(body)
-				latest.run(async (signal) => grid.show(await images("generate", body, signal), name, letter))
+				asking.run(async (signal) => grid.show(await images("generate", body, signal), name, letter))
 			}
 			if (state.picked.length || chosen.firstChild) import("./picked.js").then(({ show }) => show(chosen, picking))
 		},

@@ -2,25 +2,24 @@
 
 import { ask } from "./api.js"
 import { button, h, heading } from "./dom.js"
-import { Latest } from "./latest.js"
+import { latest } from "./latest.js"
 import { current, has, suitable } from "./models.js"
-import { occlusion } from "./occlusion.js"
-import { Pad } from "./pad.js"
+import { pad } from "./pad.js"
 import { canvas, fromPng, images, toPng } from "./pixels.js"
 import { restore } from "./restore.js"
 import { anySeed } from "./state.js"
-import { verdict } from "./verdict.js"
+import { occlusion, verdict } from "./verdict.js"
 
 const SIDE = 280
-/** Roles of networks that read pictures; where each is asked, and the member of its answer. */
+/** Networks that read pictures: where each is asked, and the member of its answer. */
 const READERS = { discriminator: ["score", "scores"], encoder: ["encode", "encodings"], classifier: ["classify", "classifications"] }
 
 export function open(root) {
 	const result = h("div.view", { "aria-live": "polite" })
-	const latest = new Latest(result)
-	const fetching = new Latest(result)
-	const judge = () => latest.run(look)
-	const pad = new Pad(SIDE, 22, "#fff", "Draw a digit", judge)
+	const asking = latest(result)
+	const fetching = latest(result)
+	const judge = () => asking.run(look)
+	const paper = pad(SIDE, 22, "#fff", "Draw a digit", judge)
 	const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => file.files[0] && put(file.files[0]) })
 	let digest = ""
 
@@ -33,8 +32,8 @@ export function open(root) {
 					event.preventDefault()
 					if (event.dataTransfer.files[0]) put(event.dataTransfer.files[0])
 				}
-			}, pad.element,
-			h("div.actions", button("Clear", () => pad.clear()), button("A picture…", () => file.click()), button("One of its own", sample)), file),
+			}, paper.element,
+			h("div.actions", button("Clear", () => paper.clear()), button("A picture…", () => file.click()), button("One of its own", sample)), file),
 			result))
 
 	async function put(source) {
@@ -42,9 +41,9 @@ export function open(root) {
 		if (!picture) return result.replaceChildren(h("p", "The browser cannot read this file as a picture."))
 		const scale = SIDE / Math.max(picture.width, picture.height)
 		const [width, height] = [picture.width * scale, picture.height * scale]
-		pad.clear()
-		pad.context.imageSmoothingEnabled = scale < 1
-		pad.context.drawImage(picture, (SIDE - width) / 2, (SIDE - height) / 2, width, height)
+		paper.clear()
+		paper.context.imageSmoothingEnabled = scale < 1
+		paper.context.drawImage(picture, (SIDE - width) / 2, (SIDE - height) / 2, width, height)
 		judge()
 	}
 
@@ -53,12 +52,12 @@ export function open(root) {
 	}
 
 	async function look(signal) {
-		if (!pad.marked().some(Boolean)) return result.replaceChildren(h("p.note", "Nothing is drawn yet."))
+		if (!paper.marked().some(Boolean)) return result.replaceChildren(h("p.note", "Nothing is drawn yet."))
 		const models = Object.keys(READERS).map((role) => suitable(has(role)))
 		const first = models.findIndex(Boolean)
 		if (first < 0) return result.replaceChildren(h("p", "No model is served that reads pictures."))
 		const [path, member] = Object.values(READERS)[first]
-		const body = { model: models[first].name, images: [pad.element.toDataURL()], return_images: true }
+		const body = { model: models[first].name, images: [paper.element.toDataURL()], return_images: true }
 		const [said] = (await ask(path, { body, signal }))[member]
 		const seen = await fromPng(said.image)
 		signal.throwIfAborted()

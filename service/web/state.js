@@ -1,8 +1,8 @@
-// All that a link must say to show the same picture again, in the address's hash: #walk?seed=7&model=gan
+// All that a link must say to show the same picture again: #walk?seed=7&model=gan
 
 const SEEDS = 2 ** 32
 
-/** A kind of field: default, reader and writer. What makes no sense is read as the default. */
+/** Default, reader, writer. What makes no sense is read as the default. */
 const field = (fallback, read, write = String) => ({ fallback, read, write })
 const text = (fallback) => field(fallback, (value) => value.slice(0, 64))
 const number = (low, high, fallback) => field(fallback, (value) => (value.trim() && value >= low && value <= high ? Number(value) : fallback))
@@ -40,7 +40,7 @@ let timer = 0
 
 export const onChange = (listener) => listeners.push(listener)
 
-/** Changes fields; the page follows at once, the address later (browsers limit how often). */
+/** The page follows at once, the address later: browsers limit how often. */
 export function set(changes) {
 	Object.assign(state, changes)
 	clearTimeout(timer)
@@ -56,7 +56,7 @@ export function link(changes = {}) {
 		const value = field.write(wanted[name])
 		if (value !== field.write(field.fallback)) query.set(name, value)
 	}
-	// Colons and commas are allowed in a fragment, and a link is to be read by people too.
+	// Colons and commas are allowed there, and people read links too.
 	const tail = query.toString().replaceAll("%3A", ":").replaceAll("%2C", ",")
 	return `#${wanted.view}${tail && "?"}${tail}`
 }

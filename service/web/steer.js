@@ -1,8 +1,8 @@
-// Steer: one digit, moved along the directions that were measured, and along the bare coordinates of z.
+// Steer: one digit, moved along directions that were measured, and along the bare coordinates of z.
 
 import { slider } from "./controls.js"
 import { button, h, heading, times, title } from "./dom.js"
-import { Latest } from "./latest.js"
+import { latest } from "./latest.js"
 import { current, detail, labelled } from "./models.js"
 import { describe } from "./picked.js"
 import { canvas, images, paint } from "./pixels.js"
@@ -11,17 +11,22 @@ import { anySeed, set, state, tileKey } from "./state.js"
 const COORDINATES = 10
 const LOOKS = 7
 
+/** Groups of directions that are folded away. */
+const MORE = ["Towards a digit", "Found without supervision"]
+const kindOf = ({ name, found }) => (name.startsWith("digit_") ? 1 : found && found.method !== "regression" ? 2 : 0)
+const label = (name, found) => title(name) + (found && found.trait !== name ? `: ${title(found.trait)}` : "")
+
 const start = () => state.picked[0] ?? { seed: state.seed, label: current().conditional ? 3 : null }
 
 export function open(root) {
-	const before = canvas(null, "Before")
 	const after = canvas(null, "Steered")
+	const before = canvas(null, "Before")
 	const caption = h("span")
 	const named = h("section", { "aria-label": "Directions" })
 	const dims = h("div.dims")
 	const bare = h("details", h("summary", "The first coordinates of z"), dims)
-	const latest = new Latest(after)
-	const building = new Latest(named)
+	const asking = latest(after)
+	const building = latest(named)
 	let built = ""
 	let base = null
 	let directions = []
@@ -64,8 +69,10 @@ export function open(root) {
 		caption.textContent = `seed ${base.seed}${base.label === null ? "" : `, a ${base.label}`}`
 		const looks = directions.map(() => h("div.strip", { "aria-hidden": true }))
 		const limit = manifest.prior === "normal" ? 3 : 1
-		named.replaceChildren(...directions.map(({ name, range: [low, high] }, k) =>
-			h("div.direction", looks[k], lever(name, title(name), low, high, 0, 1))))
+		const rows = directions.map(({ name, range: [low, high], found }, k) =>
+			h("div.direction", looks[k], lever(name, label(name, found), low, high, 0, 2)))
+		const group = (kind) => rows.filter((_, k) => kindOf(directions[k]) === kind)
+		named.replaceChildren(...group(0), ...MORE.map((name, i) => group(i + 1).length ? h("details", h("summary", name), group(i + 1)) : ""))
 		dims.replaceChildren(...base.latent.slice(0, COORDINATES).map((value, i) => lever(`z${i}`, `z${i}`, -limit, limit, value, 2)))
 		bare.open ||= !directions.length
 		follow()
@@ -78,7 +85,7 @@ export function open(root) {
 
 	function follow() {
 		const asked = steered()
-		latest.run(async (signal) => paint(after, (await images("decode", asked, signal))[0]))
+		asking.run(async (signal) => paint(after, (await images("decode", asked, signal))[0]))
 	}
 
 	return {

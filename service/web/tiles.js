@@ -1,4 +1,4 @@
-// A grid of images that is walked with the arrow keys and picked from with click, Enter or space.
+// A grid of images, walked with the arrow keys, picked from with click, Enter or space.
 
 import { h } from "./dom.js"
 import { KEYS } from "./pad.js"
@@ -6,53 +6,51 @@ import { canvas, paint } from "./pixels.js"
 
 const COLUMNS = 10
 
-/** `pick(i)` hears which tile was chosen. */
-export class Tiles {
-	#cells = []
-
-	constructor(label, pick) {
-		this.element = h("div.tiles", {
-			role: "listbox", "aria-label": label, "aria-multiselectable": "true",
-			onclick: (event) => {
-				const i = this.#cells.indexOf(event.target.closest("[role=option]"))
-				if (i >= 0) this.#focus(i), pick(i)
-			},
-			onkeydown: (event) => {
-				const i = this.#cells.indexOf(document.activeElement)
-				const [right, down] = KEYS[event.key] ?? []
-				const to = { Home: 0, End: this.#cells.length - 1 }[event.key] ?? i + right + COLUMNS * down
-				if (this.#cells[to]) this.#focus(to)
-				else if (event.key === "Enter" || event.key === " ") pick(i)
-				else return
-				event.preventDefault()
-			}
-		})
-	}
-
-	/** Shows these images; `name(i)` describes one, `letter(i)` marks it as chosen. */
-	show(images, name, letter) {
-		while (this.#cells.length < images.length) {
-			const cell = h("div", { role: "option", tabindex: this.#cells.length ? -1 : 0 }, canvas())
-			this.#cells.push(cell)
-			this.element.append(cell)
+/** `pick(i)` hears which tile was chosen. Gives {element, show, mark}. */
+export function tiles(label, pick) {
+	const cells = []
+	const element = h("div.tiles", {
+		role: "listbox", "aria-label": label, "aria-multiselectable": "true",
+		onclick: (event) => {
+			const i = cells.indexOf(event.target.closest("[role=option]"))
+			if (i >= 0) focus(i), pick(i)
+		},
+		onkeydown: (event) => {
+			const i = cells.indexOf(document.activeElement)
+			const [right, down] = KEYS[event.key] ?? []
+			const to = { Home: 0, End: cells.length - 1 }[event.key] ?? i + right + COLUMNS * down
+			if (cells[to]) focus(to)
+			else if (event.key === "Enter" || event.key === " ") pick(i)
+			else return
+			event.preventDefault()
 		}
-		for (const cell of this.#cells.splice(images.length)) cell.remove()
-		if (!this.#cells.some((cell) => cell.tabIndex === 0)) this.#cells[0].tabIndex = 0
-		images.forEach((image, i) => paint(this.#cells[i].firstChild, image))
-		this.mark(name, letter)
+	})
+
+	function focus(i) {
+		for (const cell of cells) cell.tabIndex = -1
+		cells[i].tabIndex = 0
+		cells[i].focus()
 	}
 
-	mark(name, letter) {
-		this.#cells.forEach((cell, i) => {
+	/** `name(i)` describes a tile, `letter(i)` marks it. */
+	function mark(name, letter) {
+		cells.forEach((cell, i) => {
 			cell.ariaLabel = name(i)
 			cell.ariaSelected = Boolean(letter(i))
 			cell.dataset.letter = letter(i) ?? ""
 		})
 	}
 
-	#focus(i) {
-		for (const cell of this.#cells) cell.tabIndex = -1
-		this.#cells[i].tabIndex = 0
-		this.#cells[i].focus()
+	function show(images, name, letter) {
+		while (cells.length < images.length) {
+			cells.push(h("div", { role: "option", tabindex: -1 }, canvas()))
+			element.append(cells.at(-1))
+		}
+		for (const cell of cells.splice(images.length)) cell.remove()
+		if (cells.every((cell) => cell.tabIndex)) cells[0].tabIndex = 0
+		images.forEach((image, i) => paint(cells[i].firstChild, image))
+		mark(name, letter)
 	}
+
+	return { element, show, mark }
 }

@@ -1,13 +1,13 @@
-// Walk: from one digit to another through latent space, along the sphere and along the straight line; and a map.
+// Walk: from one digit to another, along the sphere and along the straight line; and a map.
 
 import { ask } from "./api.js"
 import { button, h, heading, times } from "./dom.js"
 import { download } from "./files.js"
-import { Latest } from "./latest.js"
-import { Chart } from "./map.js"
+import { latest } from "./latest.js"
+import { map } from "./map.js"
 import { current, labelled } from "./models.js"
 import { canvas, fromPng, paint } from "./pixels.js"
-import { Player } from "./player.js"
+import { player } from "./player.js"
 import { anySeed, nextSeed, set, state } from "./state.js"
 
 const STEPS = 48
@@ -33,24 +33,24 @@ const film = (format) => body("auto", { format, loop: true, scale: 8, frame_ms: 
 export function open(root) {
 	const names = h("p.note")
 	const place = h("section", { "aria-label": "Between two digits" })
-	const latest = new Latest(place)
-	const saving = new Latest(place)
+	const asking = latest(place)
+	const saving = latest(place)
 	const paths = Object.keys(WAYS).map((way) => ({ way, stage: canvas(null, way), strip: h("div.strip") }))
 	// There and back, slow at the ends.
-	const player = new Player("Position between A and B", "A", "B", show,
+	const scrub = player("Position between A and B", "A", "B", show,
 		(t) => (1 - Math.cos((2 * Math.PI * t) / SECONDS)) / 2.0001, (at) => (Math.acos(1 - 2 * at) * SECONDS) / (2 * Math.PI))
-	const map = new Chart(root)
+	const chart = map(root)
 	let asked = ""
 
 	place.append(
 		names,
 		h("div.pair", paths.map(({ way, stage, strip }) => h("div.big", stage, WAYS[way], strip))),
-		player.element,
-		h("div.actions", player.button,
+		scrub.element,
+		h("div.actions", scrub.toggle,
 			button("Other digits", () => set({ picked: [], seed: anySeed() })),
 			h("span", "Download"),
 			["gif", "webp"].map((format) => button(format.toUpperCase(), () => download(saving, "interpolate", film(format), "walk")))))
-	root.prepend(heading("Walk", "Two digits are two points. What lies between is a digit too, or the generator's best guess at one."), place)
+	root.prepend(heading("Walk", "Two digits are two points. What lies between is a digit too, or a guess at one."), place)
 
 	function show() {
 		for (const { frames, stage } of paths) if (frames) paint(stage, frames[Math.round(state.at * (STEPS - 1))])
@@ -67,7 +67,7 @@ export function open(root) {
 			path.frames = found[k]
 			path.strip.replaceChildren(...times(STRIP, (i) => canvas(found[k][Math.round((i * (STEPS - 1)) / (STRIP - 1))])))
 		})
-		if (first) player.begin()
+		if (first) scrub.begin()
 		else show()
 	}
 
@@ -76,11 +76,11 @@ export function open(root) {
 			const [a, b] = ends().map(({ seed, label }) => `seed ${seed}${label === null ? "" : ` (${label})`}`)
 			names.textContent = `From A, ${a}, to B, ${b}.${state.picked[1] ? "" : " Pick others in Sample."}`
 			const wanted = JSON.stringify(body())
-			if (wanted !== asked) latest.run(walk)
+			if (wanted !== asked) asking.run(walk)
 			else show()
 			asked = wanted
-			map.update()
+			chart.update()
 		},
-		requests: () => [{ path: "interpolate", body: film("gif"), file: "walk.gif" }, ...map.requests()]
+		requests: () => [{ path: "interpolate", body: film("gif"), file: "walk.gif" }, ...chart.requests()]
 	}
 }

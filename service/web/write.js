@@ -1,14 +1,14 @@
-// Write: a number typed in, in handwriting. Every character has a seed of its own, so one can be drawn again.
+// Write: a number in handwriting. Every character has a seed of its own, so one can be drawn again.
 
 import { seed, variety } from "./controls.js"
 import { button, h, heading } from "./dom.js"
 import { save } from "./files.js"
-import { Latest } from "./latest.js"
+import { latest } from "./latest.js"
 import { current, suitable } from "./models.js"
 import { canvas, images, png, sheet } from "./pixels.js"
 import { anySeed, nextSeed, set, state } from "./state.js"
 
-/** The characters as {digit, seed}, digit null for what is no digit. */
+/** {digit, seed} of each; digit null for what is none. */
 const characters = () =>
 	[...state.text].map((letter, i) => ({
 		digit: /[0-9]/.test(letter) ? Number(letter) : null,
@@ -18,8 +18,7 @@ const characters = () =>
 export function open(root) {
 	const strip = h("div.written", { role: "group", "aria-label": "The number in handwriting" })
 	const said = h("p.note")
-	const latest = new Latest(strip)
-	// Images by model, truncation, digit and seed: a character that is typed asks for itself alone.
+	const asking = latest(strip)
 	const drawn = new Map()
 	const input = h("input.wide", {
 		type: "text", inputmode: "tel", maxlength: 32, value: state.text, "data-key": "text", autocomplete: "off",
@@ -27,7 +26,7 @@ export function open(root) {
 	})
 
 	root.append(
-		heading("Write", "Type a year or a telephone number. Each digit is drawn for the occasion; press one to have it drawn again."),
+		heading("Write", "Type a year or a telephone number. Each digit is drawn for the occasion; press one for another."),
 		h("div.controls",
 			h("label.field", h("span", "Number"), input),
 			seed({ redone: {} }),
@@ -44,18 +43,11 @@ export function open(root) {
 	})
 
 	async function draw(signal) {
-		const runs = []
-		for (const one of characters()) {
-			if (one.digit === null || drawn.has(key(one))) continue
-			const run = runs.at(-1)
-			// Neighbours in the text are neighbours in seed: one request draws them all.
-			if (run && one.seed === nextSeed(run[0].seed, run.length)) run.push(one)
-			else runs.push([one])
-		}
-		await Promise.all(runs.map(async (run) => {
-			const keys = run.map(key)
-			const made = await images("generate", body(run), signal)
-			made.forEach((one, i) => drawn.set(keys[i], one))
+		const missing = characters().filter((one) => one.digit !== null && !image(one))
+		// Asked for at once, they share a batch.
+		await Promise.all(missing.map(async (one) => {
+			const name = key(one)
+			drawn.set(name, (await images("generate", body([one]), signal))[0])
 		}))
 		const held = [...strip.children].indexOf(document.activeElement)
 		strip.replaceChildren(...characters().map((one, i) =>
@@ -75,7 +67,7 @@ export function open(root) {
 		update() {
 			said.textContent = !model() ? "No model is served that can be asked for a digit."
 				: model() === current() ? "" : `Only a conditional model can be asked for a digit: this is the ${model().title}.`
-			if (model()) latest.run(draw)
+			if (model()) asking.run(draw)
 		},
 		requests() {
 			const digits = characters().filter(({ digit }) => digit !== null)

@@ -179,6 +179,7 @@ def test_a_digit_is_steered_by_the_bare_coordinates(playground: Playground) -> N
     start = playground.images("generate", seed=4, labels=3)
     playground.until_shown("[aria-label=Before]", start)
     playground.until_shown("[aria-label=Steered]", start)
+    page.get_by_text("The first coordinates of z").click()
     page.get_by_role("slider", name="z0", exact=True).fill("-3")
     moved = playground.images("decode", latents=[[-3.0, *said["latent"][1:]]], labels=3)
     assert not np.array_equal(moved, start)
@@ -186,6 +187,24 @@ def test_a_digit_is_steered_by_the_bare_coordinates(playground: Playground) -> N
     page.wait_for_function("() => location.hash.includes('moves=z0:-3')")
     page.get_by_role("button", name="Back to the start").click()
     playground.until_shown("[aria-label=Steered]", start)
+
+
+def test_a_digit_is_steered_along_measured_directions(playground: Playground) -> None:
+    page = playground.open("#steer?seed=4")
+    slant = page.get_by_role("slider", name="Slant", exact=True)
+    slant.fill("1")
+    moved = playground.images("generate", seed=4, labels=3, directions={"slant": float(slant.input_value())})
+    playground.until_shown("[aria-label=Steered]", moved)
+    assert not page.locator("details .direction").first.is_visible()
+    page.get_by_text("Found without supervision").click()
+    assert page.locator("details .direction").first.is_visible()
+    page.get_by_role("combobox", name="Model").select_option("gan")
+    page.get_by_text("Towards a digit").click()
+    page.get_by_role("slider", name="Digit 0", exact=True).press("End")
+    manifest = httpx.get(f"{playground.url}/models/gan").json()["manifest"]
+    (end,) = (one["range"][1] for one in manifest["directions"] if one["name"] == "digit_0")
+    zero = playground.images("generate", model="gan", seed=4, directions={"digit_0": end})
+    playground.until_shown("[aria-label=Steered]", zero)
 
 
 def test_the_same_seeds_go_through_every_model(playground: Playground) -> None:
@@ -275,6 +294,9 @@ def test_training_is_told_from_noise_to_digits(playground: Playground) -> None:
     page.get_by_text(f"step {frames[-1]:,}").wait_for()
     assert not np.array_equal(first, playground.pixels("[aria-label='Samples at this step']"))
     assert page.locator("figure svg path").count() >= 1
+    game = page.get_by_alt_text("The green curve moves")
+    game.scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('img').naturalWidth === 480")
     untold = [model["name"] for model in models if not model.get("history")]
     if untold:
         page.get_by_role("combobox", name="Model").select_option(untold[0])

@@ -46,9 +46,30 @@ def test_a_late_answer_does_not_overwrite_a_newer_one(watched: Watched, shipped:
     assert watched.complaints == []
 
 
+def test_a_service_that_wants_a_key_is_given_one(watched: Watched) -> None:
+    with start_server(ROOT / "models", DEFAULT_MODEL="cgan", API_KEYS="a-key-that-nobody-guesses") as server:
+        playground = Playground(watched, server.url)
+        page = watched.page
+        page.goto(f"{server.url}/#sample?n=10")
+        box = page.get_by_label("This service wants a key")
+        for key in ("wrong", "a-key-that-nobody-guesses"):
+            box.fill(key)
+            box.press("Enter")
+        page.locator(GRID).nth(9).wait_for()
+        assert not page.locator("dialog").is_visible()
+        page.reload()
+        page.locator(GRID).nth(9).wait_for()
+        assert not page.locator("dialog").is_visible()
+        assert "a-key" not in page.url
+        refused = [text for text in playground.complaints if "401" not in text]
+        # Only that the refusals were refusals, and a request made ahead without the key.
+        assert not [text for text in refused if "preload" not in text], refused
+
+
 def test_a_slider_that_is_dragged_asks_at_a_measured_pace(watched: Watched, shipped: Server) -> None:
     playground = Playground(watched, shipped.url)
     page = playground.open("#steer")
+    page.get_by_text("The first coordinates of z").click()
     page.get_by_role("slider", name="z0", exact=True).wait_for()
     page.wait_for_load_state("networkidle")
     before = len(watched.requests)

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api.web import FOLDER, MEDIA, needed
+from service.api.web import FOLDER, MEDIA, PICTURES, needed
 
 pytestmark = pytest.mark.anyio
 
-MOST_BYTES = 80 * 1024
+MOST_BYTES = 80_000
 FILES = sorted(path.name for path in FOLDER.iterdir())
 
 
@@ -45,6 +45,13 @@ async def test_the_page_names_the_modules_that_it_starts_with(client: httpx.Asyn
     assert len(named) == len(set(named))
     assert {"app.js", "sample.js", "tiles.js", "pixels.js"} <= set(named)
     assert not {"walk.js", "score.js", "picked.js"} & set(named), "these wait until they are wanted"
+
+
+async def test_the_game_s_animation_is_served_beside_the_page(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/web/game.webp")
+    assert answer.content == (PICTURES / "game.webp").read_bytes()
+    assert answer.headers["content-type"] == "image/webp"
+    assert 'loading: "lazy"' in (FOLDER / "learn.js").read_text()
 
 
 def test_the_whole_page_is_small() -> None:
