@@ -56,14 +56,14 @@ def report(found: Mapping[str, Figures], columns: Sequence[Column]) -> str:
         ]
         for name, figures in found.items()
     ]
-    titles = [f"{column.title} clients" for column in columns]
-    return table(["images/s", *titles, f"p99 ms, {p99.title}", "MB", "first answer s"], rows)
+    titles = [column.title for column in columns]
+    return table(["images/s", *titles, f"p99 ms of {p99.title}", "MB", "first answer s"], rows)
 
 
 def processor(found: Mapping[str, Figures], columns: Sequence[Column]) -> str:
     """Microseconds of processor time for each image."""
     rows = [[name, *(count(figures.cpu(column)) for column in columns)] for name, figures in found.items()]
-    return table(["CPU µs/image", *(f"{column.title} clients" for column in columns)], rows)
+    return table(["CPU µs/image", *(column.title for column in columns)], rows)
 
 
 def against_best(found: Mapping[str, Figures], own: Sequence[str], columns: Sequence[Column]) -> str:
@@ -73,7 +73,7 @@ def against_best(found: Mapping[str, Figures], own: Sequence[str], columns: Sequ
         our = max(own, key=lambda name: found[name].rate(column))
         other = max((name for name in found if name not in own), key=lambda name: found[name].rate(column))
         factor = ratio(found[our].rates(column), found[other].rates(column))
-        rows.append([f"{column.title} clients", our, other, times(factor)])
+        rows.append([column.title, our, other, times(factor)])
     return table(["", "our best", "their best", "ours over theirs"], rows)
 
 

@@ -4,10 +4,11 @@ This machine's speed drifts by the minute; what is compared must have been measu
 """
 
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.driver import Load, drive
+from benchmarks.driver import Failed, Load, drive
 from benchmarks.server import Server, echo, running
 from benchmarks.table import ratio
 from benchmarks.workload import W1, Workload
@@ -24,7 +25,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        return f"{self.workload.name} at {self.clients}"
+        return f"{self.workload.name}, {self.clients} client{'s' if self.clients > 1 else ''}"
 
 
 @dataclass
@@ -63,27 +64,40 @@ class Figures:
 def measure(
     servers: Sequence[Server], columns: Sequence[Column], rounds: int, seconds: float
 ) -> Mapping[str, Figures]:
-    """Figures by the servers' names. Every load is preceded by a short one that is not counted."""
+    """Figures by the servers' names. Every load is preceded by a short one that is not counted.
+
+    A server that fails is left out, and standard error says why: its figures would be of nothing.
+    """
     found = {
         server.name: Figures({column: [] for column in columns}, {column: [] for column in columns})
         for server in servers
     }
     for _ in range(rounds):
         for server in servers:
-            figures = found[server.name]
-            figures.calibration.append(_echo(seconds))
-            with running(server, columns[0].workload) as up:
-                figures.start_s.append(up.start_s)
-                for column in columns:
-                    asked = server.asked.get(column.workload, column.workload)
-                    drive(up.ports, asked, column.clients, min(1, seconds))
-                    used = up.cpu_s()
-                    load = drive(up.ports, asked, column.clients, seconds)
-                    figures.loads[column].append(load)
-                    spent = (up.cpu_s() - used) * 1e6
-                    figures.cpu_us[column].append(spent / (load.requests * asked.images))
-                figures.memory_mb.append(up.memory_mb())
+            if server.name not in found:
+                continue
+            try:
+                _measure(server, columns, seconds, found[server.name])
+            except (Failed, RuntimeError) as error:
+                print(f"{server.name} is left out: {error}", file=sys.stderr)
+                del found[server.name]
     return found
+
+
+def _measure(server: Server, columns: Sequence[Column], seconds: float, figures: Figures) -> None:
+    """One round of one server."""
+    figures.calibration.append(_echo(seconds))
+    with running(server, columns[0].workload) as up:
+        figures.start_s.append(up.start_s)
+        for column in columns:
+            asked = server.asked.get(column.workload, column.workload)
+            drive(up.ports, asked, column.clients, min(1, seconds))
+            used = up.cpu_s()
+            load = drive(up.ports, asked, column.clients, seconds)
+            figures.loads[column].append(load)
+            spent = (up.cpu_s() - used) * 1e6
+            figures.cpu_us[column].append(spent / (load.requests * asked.images))
+        figures.memory_mb.append(up.memory_mb())
 
 
 def _echo(seconds: float) -> float:

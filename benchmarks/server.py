@@ -20,7 +20,7 @@ from benchmarks.workload import Workload
 
 ROOT = Path(__file__).parents[1]
 START_S = 90
-END_S = 15
+END_S = 5
 MARK = "BENCHMARK_RUN"
 """A variable in the environment of every process that belongs to a server: children inherit it."""
 

@@ -26,7 +26,7 @@ def grid(n: int) -> Workload:
 
 W1 = Workload("W1", "/generate", "application/json", b'{"n": 1, "format": "json"}', 1)
 """One image, as base64 of a PNG in JSON."""
-W2 = grid(64)
+W2 = replace(grid(64), name="W2")
 W2_OWN_PATH = replace(W2, path="/grid", body=b'{"n": 64}')
 """For servers where what a path answers is one type."""
 W3 = Workload("W3", "/score", "image/png", SEVEN, 1)

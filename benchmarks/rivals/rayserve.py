@@ -39,7 +39,7 @@ class Digits:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     serve.start(http_options=HTTPOptions(host="127.0.0.1", port=int(sys.argv[1])))
     serve.run(Digits.bind())
     signal.pause()

@@ -1,11 +1,13 @@
 """Rounds, and the tables that are made of them, in a tiny form."""
 
+import pytest
+
 from benchmarks import growth, load, peers
 from benchmarks.driver import Load
 from benchmarks.growth import Weight
 from benchmarks.rounds import Column, Figures, measure
 from benchmarks.server import Server
-from benchmarks.workload import W1, W2, grid
+from benchmarks.workload import W1, W2, W3, grid
 
 COLUMN = Column(W1, 2)
 GRID = Column(W2, 8)
@@ -29,6 +31,12 @@ def test_every_round_measures_every_column_next_to_the_echo(tiny: Server) -> Non
     assert found.memory_mb[0] > 10
 
 
+def test_a_server_that_fails_is_left_out(tiny: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    # It has no discriminator.
+    assert not measure([tiny], [Column(W1, 1), Column(W3, 1)], 1, 0.1)
+    assert "tiny is left out: W3" in capsys.readouterr().err
+
+
 def test_rates_are_of_images_and_shares_of_requests() -> None:
     found = figures(10, 30, 20)
     assert found.rate(COLUMN) == 20
@@ -39,13 +47,13 @@ def test_rates_are_of_images_and_shares_of_requests() -> None:
 def test_load_has_a_row_for_each_column() -> None:
     lines = load.report({"one": figures(10), "two": figures(20)}, [COLUMN, GRID]).splitlines()
     assert len(lines) == 2 + 4
-    assert lines[2] == "| one | W1 at 2 | 10 | 0.100 | 10 | 2 | 5 | 10 | 10 |"
+    assert lines[2] == "| one | W1, 2 clients | 10 | 0.100 | 10 | 2 | 5 | 10 | 10 |"
 
 
 def test_our_best_is_held_against_the_best_of_the_others() -> None:
     found = {"our": figures(60, 80, 70), "slow": figures(1, 1, 1), "fast": figures(20, 20, 20)}
     assert peers.against_best(found, ["our"], [COLUMN]).splitlines()[-1] == (
-        "| W1 at 2 clients | our | fast | 3.50x |"
+        "| W1, 2 clients | our | fast | 3.50x |"
     )
     assert len(peers.report(found, [COLUMN, GRID]).splitlines()) == 5
     assert peers.processor(found, [COLUMN]).splitlines()[-1] == "| fast | 10 |"
