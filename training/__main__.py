@@ -217,6 +217,14 @@ def play_theory(out: Path = Path("runs/theory")) -> None:
     print(f"Mean |D - 1/2| over the data: {played[-1].doubt:.4f}. The pictures are in {out}")
 
 
+def write_guide() -> None:
+    """Bring docs/guide.md up to date with what is shipped; run it where the repository is checked out."""
+    from training import guide  # loads onnxruntime
+
+    guide.write(Path())
+    print(f"{guide.PAGE} is up to date")
+
+
 def train_classifier(data_dir: DataDir = None, threads: Threads = CORES) -> None:
     """Train the digit classifier again whose features the metrics use. Figures change with its weights."""
     from training import classifier
@@ -247,6 +255,7 @@ def main() -> None:
                 "semisupervised": compare_labels,
                 "classifier": train_classifier,
                 "theory": play_theory,
+                "guide": write_guide,
                 "list": list_recipes,
             },
             prog="python -m training",
