@@ -81,7 +81,7 @@ def report(what: str, found: Mapping[str, Figures], columns: Sequence[Column]) -
         for name, figures in found.items()
         for column in columns
     ]
-    return table(["", what, "images/s", "requests of the echo's", "p50 ms", "p99 ms"], rows)
+    return table(["", what, "images/s", "requests/s over the echo's", "p50 ms", "p99 ms"], rows)
 
 
 def draw(

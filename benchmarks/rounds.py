@@ -37,6 +37,8 @@ class Figures:
     """Processor time for each image, of all of the server's processes."""
     calibration: list[float] = field(default_factory=list)
     """Requests/s of the bare echo right before."""
+    echo_us: list[float] = field(default_factory=list)
+    """The echo's processor time for each request."""
     start_s: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
 
@@ -59,6 +61,10 @@ class Figures:
     def of_echo(self, column: Column) -> float:
         """Requests/s over the echo's."""
         return ratio([load.per_second for load in self.loads[column]], self.calibration)
+
+    def of_echo_cpu(self, column: Column) -> float:
+        """The same by processor time: the echo's for a request, over the server's."""
+        return ratio(self.echo_us, self.cpu_us[column]) / column.workload.images
 
 
 def measure(
@@ -86,7 +92,7 @@ def measure(
 
 def _measure(server: Server, columns: Sequence[Column], seconds: float, figures: Figures) -> None:
     """One round of one server."""
-    figures.calibration.append(_echo(seconds))
+    calibrate(figures, seconds)
     with running(server, columns[0].workload) as up:
         figures.start_s.append(up.start_s)
         for column in columns:
@@ -100,7 +106,10 @@ def _measure(server: Server, columns: Sequence[Column], seconds: float, figures:
         figures.memory_mb.append(up.memory_mb())
 
 
-def _echo(seconds: float) -> float:
+def calibrate(figures: Figures, seconds: float) -> None:
     with running(echo(), W1) as up:
         drive(up.ports, W1, CALIBRATION_CLIENTS, min(1, seconds))
-        return drive(up.ports, W1, CALIBRATION_CLIENTS, seconds).per_second
+        used = up.cpu_s()
+        load = drive(up.ports, W1, CALIBRATION_CLIENTS, seconds)
+        figures.calibration.append(load.per_second)
+        figures.echo_us.append((up.cpu_s() - used) * 1e6 / load.requests)

@@ -18,7 +18,7 @@ def figures(*rates: float) -> Figures:
     loads = [Load(round(rate), 1.0, 2.0, 5.0, 0) for rate in rates]
     both = {COLUMN: loads, GRID: loads}
     spent = [10.0] * len(rates)
-    return Figures(both, {COLUMN: spent, GRID: spent}, [100.0] * len(rates), spent, spent)
+    return Figures(both, {COLUMN: spent, GRID: spent}, [100.0] * len(rates), [5.0] * len(rates), spent, spent)
 
 
 def test_every_round_measures_every_column_next_to_the_echo(tiny: Server) -> None:
@@ -42,12 +42,14 @@ def test_rates_are_of_images_and_shares_of_requests() -> None:
     assert found.rate(COLUMN) == 20
     assert found.rate(GRID) == 20 * 64
     assert found.of_echo(GRID) == 0.2
+    assert found.of_echo_cpu(COLUMN) == 0.5
+    assert found.of_echo_cpu(GRID) == 0.5 / 64
 
 
 def test_load_has_a_row_for_each_column() -> None:
     lines = load.report({"one": figures(10), "two": figures(20)}, [COLUMN, GRID]).splitlines()
     assert len(lines) == 2 + 4
-    assert lines[2] == "| one | W1, 2 clients | 10 | 0.100 | 10 | 2 | 5 | 10 | 10 |"
+    assert lines[2] == "| one | W1, 2 clients | 10 | 0.100 | 10 | 0.500 | 2 | 5 | 10 | 10 |"
 
 
 def test_our_best_is_held_against_the_best_of_the_others() -> None:
