@@ -23,7 +23,7 @@ train: $(DEV)/installed ## train one recipe: RECIPE=gan, ARGS="--seed 1" for fla
 test: check ## check, then all tests but test-web's; ARGS="-k batcher" for pytest's flags
 	$(DEV)/bin/python -m pytest --ignore tests/web $(ARGS)
 
-test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton and OpenAI
+test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton, KServe and OpenAI
 	SERVER_PYTHON=$(SERVICE)/bin/python $(CLIENTS)/bin/python -m pytest -o addopts= -o filterwarnings= tests/clients $(ARGS)
 
 test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there; ARGS as for test

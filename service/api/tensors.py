@@ -66,6 +66,10 @@ class InferRequest(_Part):
     """A request to infer, as the Open Inference Protocol has it. Other parameters than these are refused."""
 
     id: Annotated[str, Field(max_length=128)] | None = None
+    model_name: str | None = None
+    """KServe's client says it here too; the path's counts."""
+    model_version: str | None = None
+    """The same."""
     parameters: InferParameters = InferParameters()
     inputs: Annotated[list[InferInput], Field(min_length=1, max_length=8)]
     outputs: Annotated[list[InferOutput], Field(max_length=8)] | None = None

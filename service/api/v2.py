@@ -41,6 +41,14 @@ class InferenceError(BaseModel):
     error: str
 
 
+class Live(BaseModel):
+    live: bool
+
+
+class Ready(BaseModel):
+    ready: bool
+
+
 class ServerMetadata(BaseModel):
     name: str
     version: str
@@ -156,22 +164,24 @@ def find_by_name(registry: Registry, name: str, version: int | None) -> Served:
 
 
 @router.get(
-    "/health/live", summary="Is the process alive?", responses={200: {"description": "It is; no body."}}
+    "/health/live",
+    summary="Is the process alive?",
+    responses={200: json_response(Live, "It is.")},
 )
 async def live(request: Request) -> Response:
     """200 as long as the event loop turns."""
-    return Response(headers=NO_STORE)
+    return Response(Live(live=True).model_dump_json(), media_type="application/json", headers=NO_STORE)
 
 
 @router.get(
     "/health/ready",
     summary="Should it be sent requests?",
-    responses={200: {"description": "It should; no body."}, **errors(503)},
+    responses={200: json_response(Ready, "It should."), **errors(503)},
 )
 async def ready(request: Request) -> Response:
     """200 once all models are loaded, 503 from the moment that the process is told to end."""
     await service_ready(request)
-    return Response(headers=NO_STORE)
+    return Response(Ready(ready=True).model_dump_json(), media_type="application/json", headers=NO_STORE)
 
 
 @router.get("", summary="The server", responses={200: json_response(ServerMetadata, "Name and extensions.")})

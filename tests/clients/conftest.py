@@ -17,6 +17,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 START_S = 120
+ADMIN_KEY = os.environ.get("ADMIN_KEY", "the-key-of-administrators")
+"""Of the server; ADMIN_KEY names that of SERVER_ADDRESS."""
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +32,8 @@ def address() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [python, "-m", "service", "serve", "--port", str(port), "--access-log", "false"]
-    process = subprocess.Popen([*command, "--drain-delay-s", "0"], cwd=ROOT)
+    environment = os.environ | {"ADMIN_KEYS": ADMIN_KEY}
+    process = subprocess.Popen([*command, "--drain-delay-s", "0"], cwd=ROOT, env=environment)
     try:
         _wait(f"http://127.0.0.1:{port}/health/ready", process)
         yield f"127.0.0.1:{port}"

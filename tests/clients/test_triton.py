@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.clients.conftest import ADMIN_KEY
+
 triton = pytest.importorskip("tritonclient.http", reason="make test-clients")
 
 
@@ -40,7 +42,8 @@ def test_health_and_metadata(client: Any) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready("cgan")
-    assert client.is_model_ready("cgan.discriminator", "1")
+    (version,) = client.get_model_metadata("cgan")["versions"]
+    assert client.is_model_ready("cgan.discriminator", version)
     assert not client.is_model_ready("nothing")
     assert "binary_tensor_data" in client.get_server_metadata()["extensions"]
     metadata = client.get_model_metadata("cgan")
@@ -48,7 +51,7 @@ def test_health_and_metadata(client: Any) -> None:
     assert client.get_model_config("vae.encoder")["output"][0]["name"] == "z"
     assert {
         "name": "cgan",
-        "version": "1",
+        "version": version,
         "state": "READY",
         "reason": "",
     } in client.get_model_repository_index()
@@ -84,9 +87,9 @@ def test_compressed_both_ways(
 def test_networks_that_read_images(client: Any, address: str) -> None:
     images = native(address, seed=7, n=4, labels=[1, 2, 3, 4])
     labels = np.array([1, 2, 3, 4])
-    score = client.infer(
-        "cgan.discriminator", [tensor("image", images), tensor("label", labels)], model_version="1"
-    )
+    (version,) = client.get_model_metadata("cgan.discriminator")["versions"]
+    inputs = [tensor("image", images), tensor("label", labels)]
+    score = client.infer("cgan.discriminator", inputs, model_version=version)
     assert score.as_numpy("score").shape == (4,)
     z = client.infer("vae.encoder", [tensor("image", images)]).as_numpy("z")
     assert z.shape == (4, 16)
@@ -108,6 +111,18 @@ def test_statistics(client: Any) -> None:
     client.infer("gan", [tensor("seed", np.arange(8))])
     assert counts() == (before[0] + 8, before[1] + 1)
     assert len(client.get_inference_statistics()["model_stats"]) > 1
+
+
+def test_loading_and_unloading_with_the_admin_key(client: Any) -> None:
+    key = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    with pytest.raises(triton.InferenceServerException, match="key"):
+        client.unload_model("gan")
+    client.unload_model("gan", headers=key)
+    assert not client.is_model_ready("gan")
+    states = {one["name"]: one["state"] for one in client.get_model_repository_index()}
+    assert states["gan"] == "UNAVAILABLE"
+    client.load_model("gan", headers=key)
+    assert client.is_model_ready("gan.discriminator")
 
 
 def test_errors_are_the_clients_own_exception(client: Any) -> None:
