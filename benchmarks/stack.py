@@ -49,8 +49,10 @@ class Stack:
 
     def kill(self, container: str) -> None:
         """SIGKILL from outside, as the kernel's out-of-memory killer sends it; PermissionError unless root.
-        (`docker kill` would tell the engine that the container is not wanted any more.) It is gone afterwards:
-        what it had in flight is what was under way then."""
+
+        `docker kill` would tell the engine that the container is not wanted any more. It is gone afterwards:
+        what it had in flight is what was under way then.
+        """
         process = os.pidfd_open(int(self._inspect(container)["State"]["Pid"]))
         signal.pidfd_send_signal(process, signal.SIGKILL)
         select.select([process], [], [], GRACE_S)
