@@ -74,7 +74,7 @@ class UnloadRequest(BaseModel):
         },
         **errors(400, 413),
     },
-    openapi_extra=request_body(IndexRequest, {"All": {}}),
+    openapi_extra=request_body(IndexRequest, {"All": {}}, required=False),
 )
 async def index(request: Request) -> Response:
     """Every network of every version with its state."""
