@@ -18,7 +18,7 @@ SEEDS = range(5_000, 5_200)
 """None of them helped to find a direction."""
 AMOUNTS = 9
 """Where a range is measured, both ends included."""
-NOTCHES = (2.0, 1.75, 1.5, 1.25, 1.0, 0.75, 0.5)
+NOTCHES = (2.0, 1.75, 1.5, 1.25, 1.0, 0.75, 0.5, 0.4, 0.3)
 """Where a range may end, the farthest first. One is a standard deviation of the trait."""
 
 
