@@ -3,8 +3,9 @@
     with Client("http://127.0.0.1:8000") as digits:
         images = digits.array(labels=[2, 0, 2, 6], seed=7)  # uint8 [4, 28, 28]
 
-Every call is a pure function of what it says, so a busy service (429, 503) or a broken connection is asked
-again, as late as its Retry-After says; any other refusal is a DigitsError with the service's own sentence.
+Every call is a pure function of what it says, so it is made again where the service is busy (429, 503), a
+proxy has lost the replica (502) or the connection broke, as late as Retry-After says; any other refusal is a
+DigitsError with the service's own sentence.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ Upload = bytes | Path | Images
 """An image file's bytes, its path, or its pixels, uint8 [28, 28] with 255 for ink."""
 
 URL = "http://127.0.0.1:8000"
-BUSY = (429, 503)
+BUSY = (429, 502, 503)
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 30.0
 

@@ -133,12 +133,13 @@ async def test_a_busy_service_is_asked_again_when_it_says(waits: list[float]) ->
     found = await ask_both(
         lambda: [
             httpx.Response(503, json=BUSY, headers={"Retry-After": "3"}),
+            httpx.Response(502, content=b"a proxy's", headers={"Retry-After": "1"}),
             httpx.Response(429, json=BUSY, headers={"Retry-After": "9999"}),
             httpx.Response(200, json=MODELS),
         ]
     )
     assert found == [MODELS, MODELS]
-    assert waits == [3, module.LONGEST_WAIT_S] * 2
+    assert waits == [3, 1, module.LONGEST_WAIT_S] * 2
 
 
 async def test_a_date_to_wait_for(waits: list[float]) -> None:
