@@ -56,7 +56,8 @@ RIVALS = (
 def server(rival: Rival, bundle: Path) -> Server:
     """The rival on the networks of this bundle."""
     python = environment(rival.group)
-    networks = {role.upper(): str(bundle / f"{role}.onnx") for role in ("generator", "discriminator")}
+    folder = bundle.resolve()  # It runs in a folder of its own.
+    networks = {role.upper(): str(folder / f"{role}.onnx") for role in ("generator", "discriminator")}
     return Server(
         rival.name,
         [str(python), *rival.command],

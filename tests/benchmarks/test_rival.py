@@ -20,7 +20,8 @@ def test_it_serves_the_bundle_on_the_port_that_it_is_given(
     one: Rival, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rival, "environment", lambda group: tmp_path / group / "python")
-    server = rival.server(one, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    server = rival.server(one, Path("."))
     assert server.command[0] == str(tmp_path / one.group / "python")
     assert "{port}" in server.command
     assert server.environment["GENERATOR"] == str(tmp_path / "generator.onnx")
