@@ -181,18 +181,22 @@ def model(name: str) -> Call[dict[str, Any]]:
 
 
 class Client:
-    """Asks the service; to be used as a context, or closed. One client may serve several threads."""
+    """Asks the service; to be used as a context, or closed. One client may serve several threads.
+
+    `key` is one of the service's API_KEYS, where it has any.
+    """
 
     def __init__(
         self,
         url: str = URL,
         *,
+        key: str | None = None,
         retries: int = 4,
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._retries = retries
-        self._http = httpx.Client(base_url=url, timeout=timeout, transport=transport, headers=_HEADERS)
+        self._http = httpx.Client(base_url=url, timeout=timeout, transport=transport, headers=_headers(key))
 
     def generate(self, **asked: Unpack[Told]) -> GenerateResponse:
         return self.ask(generate(**asked))
@@ -265,12 +269,15 @@ class AsyncClient:
         self,
         url: str = URL,
         *,
+        key: str | None = None,
         retries: int = 4,
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._retries = retries
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, transport=transport, headers=_HEADERS)
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=timeout, transport=transport, headers=_headers(key)
+        )
 
     async def generate(self, **asked: Unpack[Told]) -> GenerateResponse:
         return await self.ask(generate(**asked))
@@ -336,7 +343,9 @@ class AsyncClient:
         await self.close()
 
 
-_HEADERS = {"User-Agent": f"mnist-gan-service/{__version__}"}
+def _headers(key: str | None) -> dict[str, str]:
+    said = {"User-Agent": f"mnist-gan-service/{__version__}"}
+    return said if key is None else said | {"Authorization": f"Bearer {key}"}
 
 
 def _wait_s(response: httpx.Response | None, attempt: int) -> float:

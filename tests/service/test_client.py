@@ -172,6 +172,21 @@ async def test_what_will_not_change_is_not_asked_again(waits: list[float], statu
     assert (caught.value.code, asked(), waits) == ("http", 1, [])
 
 
+@pytest.mark.parametrize(("key", "sent"), [("secret", "Bearer secret"), (None, None)])
+async def test_a_key_goes_with_every_request(key: str | None, sent: str | None) -> None:
+    seen: list[str | None] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("authorization"))
+        return httpx.Response(200, json={})
+
+    with Client(key=key, transport=httpx.MockTransport(handle)) as client:
+        client.models()
+    async with AsyncClient(key=key, transport=httpx.MockTransport(handle)) as other:
+        await other.models()
+    assert seen == [sent, sent]
+
+
 def test_the_synchronous_client_on_a_real_server(server: Server) -> None:
     with Client(server.url) as digits:
         array = digits.array(seed=7, n=3)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.client import Client
 from service.digits import FAILED, main
 from tests.service.api.pictures import of_npy, tiles
 from tests.service.conftest import Server, free_port
@@ -91,3 +92,18 @@ def test_wrong_arguments_are_usage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+
+
+def test_the_key_is_the_environment_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    class Noted(Client):
+        def __init__(self, url: str, *, key: str | None) -> None:
+            seen.append(key)
+            super().__init__(url, key=key)
+
+    monkeypatch.setattr("service.digits.Client", Noted)
+    assert main(["7"]) == 0
+    monkeypatch.setenv("DIGITS_KEY", "secret")
+    assert main(["7"]) == 0
+    assert seen == [None, "secret"]
