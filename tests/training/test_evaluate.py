@@ -104,8 +104,8 @@ def test_the_leaderboard_has_every_model_s_newest_version_best_first(
     assert f"({worst.relative_to(tmp_path)})" in rows[4]
     for name in ("leaderboard.png", "cost.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    written = ["README.md", "cgan", "cost.png", "gan", "leaderboard.png"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == written
+    names = ["README.md", "cgan", "cost.png", "gan", "leaderboard.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_the_paper_s_own_settings_have_a_row_of_their_own(yardstick: Yardstick, tmp_path: Path) -> None:
