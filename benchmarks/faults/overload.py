@@ -13,6 +13,8 @@ TIMES = 4
 IMAGES = 64
 HEAVY = request("GET", f"/generate?n={IMAGES}&seed=7&format=npy")
 CLIENTS = 8
+OPEN = 500
+"""Connections at once: a refusal is immediate, so more are only open where this client cannot keep up."""
 DEADLINE_S = 10
 REFUSAL_S = 0.05
 RECOVERY_S = 2
@@ -110,15 +112,17 @@ async def _offer(port: int, rate: float, seconds: float) -> tuple[list[Answer], 
     idle: list[Connection] = []
     answers: list[Answer] = []
     failures: list[str] = []
+    free = asyncio.Semaphore(OPEN)
 
     async def ask() -> None:
-        try:
-            connection = idle.pop() if idle else await Connection.to(port)
-            answers.append(await connection.ask(HEAVY))
-            if connection.open:
-                idle.append(connection)
-        except (OSError, EOFError) as error:
-            failures.append(repr(error))
+        async with free:
+            try:
+                connection = idle.pop() if idle else await Connection.to(port)
+                answers.append(await connection.ask(HEAVY))
+                if connection.open:
+                    idle.append(connection)
+            except (OSError, EOFError) as error:
+                failures.append(repr(error))
 
     start = time.monotonic()
     tasks: set[asyncio.Task[None]] = set()
