@@ -42,9 +42,16 @@ def picture(manifests: Sequence[Manifest]) -> Image.Image:
     for index, (manifest, (cost, distance)) in enumerate(zip(manifests, points, strict=True)):
         color = FRONT if index in best else REST
         axes.plot(cost, distance, "o", ms=6, color=color)
-        beside = (6, 4 if index % 2 else -10)  # neighbours in quality do not write over each other
+        # Neighbours do not write over each other: the front to the left, the others in turn above and below.
+        offset, side = ((-7, -4), "right") if index in best else ((6, 4 if index % 2 else -10), "left")
         axes.annotate(
-            manifest.name, (cost, distance), beside, textcoords="offset points", fontsize=9, color=TEXT
+            manifest.name,
+            (cost, distance),
+            offset,
+            textcoords="offset points",
+            ha=side,
+            fontsize=9,
+            color=TEXT,
         )
     axes.axhline(1, color=REST, lw=0.8, ls=(0, (2, 3)))
     axes.text(
@@ -52,7 +59,7 @@ def picture(manifests: Sequence[Manifest]) -> Image.Image:
     )
     axes.set(xscale="log", yscale="log", xlabel="µs per image, one processor thread, batches of 64")
     axes.set_ylabel("Fréchet distance, in multiples of the floor")
-    axes.margins(0.12)
+    axes.margins(x=0.2, y=0.12)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=TEXT, labelsize=8)
     canvas = FigureCanvasAgg(figure)
