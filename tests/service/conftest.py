@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from service.app import create_app
 from service.settings import Settings
@@ -67,6 +68,27 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the application in this process; an unexpected exception is its 500, not the test's."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        yield client
+
+
+ADMIN_KEY = "the-key-of-administrators"
+
+
+@asynccontextmanager
+async def administered(models_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application with this folder, whose default is tiny. It does not bring ADMIN_KEY."""
+    settings = Settings(
+        models_dir=models_dir,
+        default_model="tiny",
+        provider="cpu",
+        access_log=False,
+        admin_keys=[SecretStr(ADMIN_KEY)],
+    )
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+    ):
         yield client
 
 

@@ -6,32 +6,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from service.app import create_app
-from service.settings import Settings
 from tests.service.bundles import rewrite_manifest, write_bundle
+from tests.service.conftest import ADMIN_KEY, administered
 
-ADMIN = {"Authorization": "Bearer the-key-of-administrators"}
+ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}"}
 
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application with a folder of its own, tmp_path, that holds tiny 1."""
     write_bundle(tmp_path, "tiny")
-    app = create_app(
-        Settings(
-            models_dir=tmp_path,
-            default_model="tiny",
-            provider="cpu",
-            access_log=False,
-            admin_keys=[SecretStr(ADMIN["Authorization"].removeprefix("Bearer "))],
-        )
-    )
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
-    ):
+    async with administered(tmp_path) as client:
         yield client
 
 

@@ -5,16 +5,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from service.app import create_app
-from service.settings import Settings
 from tests.service.api.test_v2 import refused
 from tests.service.bundles import write_bundle
+from tests.service.conftest import ADMIN_KEY, administered
 
 pytestmark = pytest.mark.anyio
-
-KEY = "the-key-of-administrators"
 
 
 @pytest.fixture
@@ -22,23 +18,8 @@ async def repository(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """An administrator of an application whose folder, tmp_path, holds tiny 1, the default, and other 1."""
     write_bundle(tmp_path, "tiny")
     write_bundle(tmp_path, "other")
-    app = create_app(
-        Settings(
-            models_dir=tmp_path,
-            default_model="tiny",
-            provider="cpu",
-            access_log=False,
-            admin_keys=[SecretStr(KEY)],
-        )
-    )
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://service",
-            headers={"Authorization": f"Bearer {KEY}"},
-        ) as client,
-    ):
+    async with administered(tmp_path) as client:
+        client.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
         yield client
 
 
