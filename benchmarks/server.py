@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.ports import free_port
 from benchmarks.workload import Workload
 
 ROOT = Path(__file__).parents[1]
@@ -114,13 +114,6 @@ def echo() -> Server:
     """A bare ASGI application: what uvicorn alone can do here and now."""
     command = [sys.executable, "-m", "uvicorn", "benchmarks.echo:app", "--port", "{port}"]
     return Server("bare ASGI echo", [*command, "--no-access-log", "--log-level", "warning"])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(port: int, workload: Workload) -> bool:

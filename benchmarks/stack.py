@@ -4,12 +4,13 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PROJECT = "replicas"
@@ -21,9 +22,7 @@ class Stack:
     """nginx and so many replicas, gone with the block. `url` is where nginx listens, on loopback."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._environment = os.environ | {"CPU_PORT": f"127.0.0.1:{port}"}
 

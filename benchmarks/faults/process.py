@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -122,10 +123,3 @@ async def run(command: Sequence[str], folder: Path) -> subprocess.CompletedProce
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
 
     return await asyncio.to_thread(done)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
