@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import ServiceError, answer, invalid_fields
 
@@ -49,15 +49,8 @@ class CatchAll:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send)
         except Exception as error:
             refusal = _refusal(error)
             if refusal is None:
@@ -65,7 +58,7 @@ class CatchAll:
                 refusal = ServiceError(
                     500, "internal", "the service failed; its log has the reason under request_id"
                 )
-            if started:
+            if scope.get("state", {}).get("started"):
                 raise  # The status is out: all that is left is to cut the connection.
             await render(refusal, scope)(scope, receive, send)
 

@@ -53,6 +53,7 @@ class Envelope:
         async def enveloped(message: Message) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
+                state["started"] = True
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),

@@ -69,6 +69,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
+        self._app.state.registry.pool.under_way = self.server_state.tasks
         # What lives now, lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic_core import to_json
@@ -59,7 +59,7 @@ async def aside(work: Callable[[], bytes], pixels: int) -> bytes:
 
 
 def stills(
-    images: Images, kind: Literal["png", "npy", "zip"], scale: int, columns: int | None, names: Sequence[str]
+    images: Images, kind: Literal["png", "npy", "zip"], scale: int, columns: int | None, names: Iterable[str]
 ) -> bytes:
     """One file of all the images: a grid, an array, or an archive of PNGs under these file names."""
     if kind == "png":

@@ -56,7 +56,7 @@ async def decode(request: Request) -> Response:
     headers = headers_of(model)
     pixels = images.size * asked.scale**2
     if kind != "json":
-        names = [f"{i:03d}.png" for i in range(n)]
+        names = (f"{i:03d}.png" for i in range(n))
         content = await aside(lambda: stills(images, kind, asked.scale, asked.columns, names), pixels)
         return file_answer(content, kind, manifest.name, headers)
     digits = None if labels is None else labels.tolist()

@@ -127,10 +127,10 @@ async def _answer(
     headers = headers | {"X-Seed": str(seed)}
     pixels = images.size * asked.scale**2
     if kind != "json":
-        names = [
+        names = (
             f"{i:03d}_seed_{s}" + (f"_label_{digits[i]}" if digits else "") + ".png"
             for i, s in enumerate(seeds)
-        ]
+        )
         content = await aside(lambda: stills(images, kind, asked.scale, asked.columns, names), pixels)
         return file_answer(content, kind, f"{manifest.name}-{seed}", headers)
     latents = z.tolist() if asked.return_latents else None

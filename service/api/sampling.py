@@ -1,6 +1,5 @@
 """What the generating endpoints share: from checked latent vectors and labels to images."""
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -116,8 +115,8 @@ def moved(model: Model, z: Floats, directions: Mapping[str, float]) -> Floats:
 
 
 def deadline(request: Request) -> float:
-    """When this request must be answered, on the event loop's clock."""
-    return asyncio.get_running_loop().time() + state.settings(request).deadline_s
+    """When this request must be answered, on the clock of time.monotonic."""
+    return time.monotonic() + state.settings(request).deadline_s
 
 
 async def run(model: Model, z: Floats, labels: Labels | None, until: float) -> Images:

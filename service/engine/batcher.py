@@ -1,7 +1,8 @@
 """Gathers rows of many requests into runs of one network, without a timer.
 
-What is submitted in the same turn of the event loop runs together. Small runs happen on the loop, where a
-thread would cost more than it gives; large ones in threads, since onnxruntime releases the GIL.
+What is submitted in the same turn of the event loop runs together; who is alone runs at once. Small runs
+happen on the loop, where a thread would cost more than it gives; large ones in threads, since onnxruntime
+releases the GIL.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -71,13 +72,15 @@ class _Slice(NamedTuple):
 class Pool:
     """What all batchers of a process share: the bound on images, and the number of runs at once.
 
-    `images` counts what is waiting or running; it never exceeds `limit`.
+    `images` counts what is waiting or running; it never exceeds `limit`. `under_way` has an entry for every
+    request that the server has begun to handle, where there is a server that tells.
     """
 
     def __init__(self, threads: int, limit: int) -> None:
         self.threads = threads
         self.limit = limit
         self.images = 0
+        self.under_way: Collection[object] = ()
         self._running = 0
         self._ready: deque[Batcher] = deque()
         self._turn: asyncio.Handle | None = None
@@ -100,6 +103,11 @@ class Pool:
 
     def release(self, images: int) -> None:
         self.images -= images
+
+    def free_for(self, images: int) -> bool:
+        """Whether so many may run on the loop right now: no other request could share the run, and none is
+        overtaken."""
+        return len(self.under_way) == 1 and not self.images and images <= min(INLINE_ROWS, self.limit)
 
     @property
     def busy(self) -> bool:
@@ -182,12 +190,14 @@ class Batcher:
         return bool(self._jobs)
 
     async def submit(self, feeds: Mapping[str, Array], deadline: float) -> Array:
-        """The network's output for these rows ([n, ...] each); `deadline` is on the loop's clock.
+        """The network's output for these rows ([n, ...] each); `deadline` is on the clock of time.monotonic.
 
         Raises ServiceError 503 `queue-full`, 504 `deadline` or 500 `inference-failed`. Cancelling the caller
         drops the rows that have not been run.
         """
         size = self._check(feeds)
+        if self._pool.free_for(size) and time.monotonic() < deadline:
+            return self._at_once(feeds, size)
         loop = asyncio.get_running_loop()
         try:
             self._pool.admit(size)
@@ -214,7 +224,7 @@ class Batcher:
     def take(self, loop: asyncio.AbstractEventLoop) -> list[_Slice]:
         """Fills a run: first an equal share for every job, so that n = 256 cannot starve n = 1, then in order
         of arrival. Jobs that were served and want more go to the end."""
-        now = loop.time()
+        now = time.monotonic()
         clock = time.perf_counter_ns()
         for job in [job for job in self._jobs if job.future.done() or job.deadline <= now]:
             self._jobs.remove(job)
@@ -247,24 +257,47 @@ class Batcher:
 
     def run(self, slices: list[_Slice]) -> tuple[Array | None, float]:
         """The output of these rows together, None if the network failed, and the seconds it took."""
+        return self._run({name: _gather(slices, name) for name in slices[0].job.feeds})
+
+    def _run(self, feeds: Mapping[str, Array]) -> tuple[Array | None, float]:
         start = time.perf_counter()
+        rows = len(next(iter(feeds.values())))
+        output = None
         try:
-            output = self._network.run({name: _gather(slices, name) for name in slices[0].job.feeds})
+            output = self._network.run(feeds)
+            if len(output) != rows:
+                raise ValueError(f"{len(output)} rows of output")
         except Exception:
-            log.exception("a run of %d rows failed", sum(part.stop - part.start for part in slices))
-            return None, time.perf_counter() - start
+            log.exception("a run of %d rows failed", rows)
+            output = None
         return output, time.perf_counter() - start
+
+    def _at_once(self, feeds: Mapping[str, Array], size: int) -> Array:
+        """What `submit` does for a caller that has the process to itself."""
+        start = time.perf_counter_ns()
+        output, seconds = self._run(feeds)
+        self.statistics.queue.add(0)
+        self._count(1, size, output, seconds)
+        outcome = self.statistics.fail if output is None else self.statistics.success
+        outcome.add(time.perf_counter_ns() - start)
+        if output is None:
+            raise _failure()
+        return output
+
+    def _count(self, requests: int, images: int, output: Array | None, seconds: float) -> None:
+        if output is None:
+            self._observer.failed(images)
+        else:
+            self._observer.ran(images, seconds)
+            self.statistics.ran(requests, images, seconds)
 
     def deliver(self, slices: list[_Slice], output: Array | None, seconds: float) -> None:
         """Hands every job its rows, or the failure."""
-        images = sum(part.stop - part.start for part in slices)
-        if output is None or len(output) != images:
-            self._observer.failed(images)
+        self._count(len(slices), sum(part.stop - part.start for part in slices), output, seconds)
+        if output is None:
             for part in slices:
-                _fail(part.job, ServiceError(500, "inference-failed", "the model failed on this input"))
+                _fail(part.job, _failure())
             return
-        self._observer.ran(images, seconds)
-        self.statistics.ran(len(slices), images, seconds)
         position = 0
         for part in slices:
             count = part.stop - part.start
@@ -294,7 +327,7 @@ class Batcher:
 
     def _arm(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
         if job.timer is None and math.isfinite(job.deadline):
-            job.timer = loop.call_at(job.deadline, _expire, job)
+            job.timer = loop.call_later(job.deadline - time.monotonic(), _expire, job)
 
 
 def _gather(slices: list[_Slice], name: str) -> Array:
@@ -320,6 +353,10 @@ def _deliver(part: _Slice, rows: Array) -> None:
 
 def _expire(job: _Job) -> None:
     _fail(job, ServiceError(504, "deadline", "the deadline passed before the images were ready"))
+
+
+def _failure() -> ServiceError:
+    return ServiceError(500, "inference-failed", "the model failed on this input")
 
 
 def _fail(job: _Job, error: ServiceError) -> None:

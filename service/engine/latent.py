@@ -39,14 +39,16 @@ def draw(
     if not hasattr(_local, "state"):
         _local.state = np.random.RandomState()  # one per thread: making one costs 30 times a reseeding
     state: np.random.RandomState = _local.state
-    z = np.empty((len(seeds), latent_dim), np.float32)
+    z = np.empty((len(seeds), latent_dim))
     labels = np.empty(len(seeds), np.int64) if conditional else None
     for i, seed in enumerate(seeds):
         state.seed(seed)
-        z[i] = state.standard_normal(latent_dim) if prior == "normal" else state.uniform(-1, 1, latent_dim)
+        z[i] = state.standard_normal(latent_dim) if prior == "normal" else state.random_sample(latent_dim)
         if labels is not None:
             labels[i] = _digit(state)
-    return z, labels
+    if prior == "uniform":
+        z = 2 * z - 1  # state.uniform(-1, 1), bit by bit, for all rows together
+    return z.astype(np.float32), labels
 
 
 def _digit(state: np.random.RandomState) -> int:

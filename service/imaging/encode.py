@@ -9,7 +9,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -92,7 +92,7 @@ def npy(images: Pixels) -> bytes:
     return out.getvalue()
 
 
-def zip_of_pngs(images: Pixels, names: Sequence[str], scale: int = 1) -> bytes:
+def zip_of_pngs(images: Pixels, names: Iterable[str], scale: int = 1) -> bytes:
     """[n, h, w] as n PNGs under these names; stored, since a PNG is compressed already."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:

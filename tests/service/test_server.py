@@ -1,6 +1,7 @@
 """A real server process against clients that are slow, excessive, gone or garbled, and its orderly end."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 import threading
@@ -228,6 +229,33 @@ async def test_a_request_that_was_sent_before_the_end_is_answered(settings: Sett
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
         await server.shutdown()
         assert status(rest(connection)) == 200
+
+
+@pytest.mark.anyio
+async def test_the_pool_hears_of_every_request_under_way(settings: Settings) -> None:
+    """By that it knows who is alone."""
+    given = settings.model_copy(update={"port": 0})
+    server = OurServer(app := create_app(given), given)
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup()
+    pool = app.state.registry.pool
+    port = server.servers[0].sockets[0].getsockname()[1]
+    head = b"POST /generate HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
+    seen = [len(pool.under_way)]
+    with contextlib.ExitStack() as stack:
+        two = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2)]
+        for connection in two:
+            connection.sendall(head)
+            await asyncio.sleep(0.1)
+            seen.append(len(pool.under_way))
+        for connection in two:
+            connection.sendall(b"{}")
+        while pool.under_way:
+            await asyncio.sleep(0.01)
+        assert [status(connection.recv(64)) for connection in two] == [200, 200]
+    await server.shutdown()
+    assert seen == [0, 1, 2]
 
 
 def test_sighup_reloads_the_models(tmp_path: Path) -> None:
