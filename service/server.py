@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from enum import Enum
 from types import FrameType
 from typing import Any
@@ -53,6 +54,8 @@ class Config(uvicorn.Config):
         )
         self.settings = settings
         self.draining = False
+        self.let_others_in: Callable[[], None] = lambda: None
+        """To be called when a connection was made: where one came, there may be more."""
 
 
 class Server(uvicorn.Server):
@@ -66,9 +69,17 @@ class Server(uvicorn.Server):
         self._app = app
         self._exit_at = float("inf")
         self._reloads: set[asyncio.Task[Any]] = set()
+        self._listening: list[socket.socket] = []
+        self._entering: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
+        self._listening = [
+            socket.socket(fileno=os.dup(listening.fileno()))
+            for server in self.servers
+            for listening in server.sockets
+        ]
+        self.config.let_others_in = self._let_in
         self._app.state.registry.pool.under_way = self.server_state.tasks
         # What lives now, lives as long as the process: the collector need not walk it again and again.
         gc.collect()
@@ -100,27 +111,31 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: Any = None) -> None:
         """Closing a listening socket resets what waits in it to be accepted, maybe a request that a proxy
         may not send twice: those are let in first, with nothing in between."""
-        waiting = [connection for server in self.servers for connection in _accept_all(server)]
         for server in self.servers:
             server.close()
-        for connection in waiting:
-            await asyncio.get_running_loop().connect_accepted_socket(self._connection, connection)
+        self._let_in()
+        for listening in self._listening:
+            listening.close()
+        await asyncio.gather(*self._entering)
         await super().shutdown(sockets)
+
+    def _let_in(self) -> None:
+        """Accepts every connection that waits. The event loop takes one a turn, and a turn under load is
+        long: of 256 clients that come at once the last would wait for a second."""
+        loop = asyncio.get_running_loop()
+        for listening in self._listening:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    connection.setblocking(False)
+                    self._entering.add(task := loop.create_task(self._enter(connection)))
+                    task.add_done_callback(self._entering.discard)
+
+    async def _enter(self, connection: socket.socket) -> None:
+        await asyncio.get_running_loop().connect_accepted_socket(self._connection, connection)
 
     def _connection(self) -> "Connection":
         return Connection(self.config, self.server_state, self.lifespan.state)
-
-
-def _accept_all(server: asyncio.Server) -> list[socket.socket]:
-    """The connections that wait at the server's sockets."""
-    accepted = []
-    for listening in server.sockets:
-        with socket.socket(fileno=os.dup(listening.fileno())) as twin, contextlib.suppress(OSError):
-            while True:
-                connection, _ = twin.accept()
-                connection.setblocking(False)
-                accepted.append(connection)
-    return accepted
 
 
 class Phase(Enum):
@@ -165,6 +180,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._arm(Phase.HEAD)
+        self.config.let_others_in()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 
 from service.app import create_app
 from service.server import Server as OurServer
@@ -229,6 +230,29 @@ async def test_a_request_that_was_sent_before_the_end_is_answered(settings: Sett
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
         await server.shutdown()
         assert status(rest(connection)) == 200
+
+
+def test_connections_that_come_at_once_are_let_in_at_once(settings: Settings) -> None:
+    """Not one in each turn of the loop, of which each may be long."""
+
+    async def turns_until_all_are_in(clients: int) -> int:
+        given = settings.model_copy(update={"port": 0})
+        server = OurServer(create_app(given), given)
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup()
+        address = ("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])
+        turns = 0
+        with contextlib.ExitStack() as stack:
+            for _ in range(clients):
+                stack.enter_context(socket.create_connection(address))
+            while len(server.server_state.connections) < clients and turns < clients:
+                await asyncio.sleep(0)
+                turns += 1
+        await server.shutdown()
+        return turns
+
+    assert uvloop.run(turns_until_all_are_in(64)) < 16
 
 
 @pytest.mark.anyio
