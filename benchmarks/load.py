@@ -2,19 +2,28 @@
 
     python -m benchmarks load
 
-Two processes are two replicas on a port each, between which the clients are spread evenly.
+Two processes are two replicas on a port each, between which the clients are spread evenly. What onnxruntime
+alone does with the generator, in batches as large as W2's requests, is measured before and after.
 """
 
 import argparse
+import statistics
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
+from benchmarks.limits import feeds
 from benchmarks.machine import machine
 from benchmarks.rounds import Column, Figures, measure
 from benchmarks.server import folder_of, newest, ours
+from benchmarks.stopwatch import rate
 from benchmarks.table import count, table
 from benchmarks.workload import W1, W2, W3
+from service.engine.session import Session
 
-COLUMNS = [Column(W1, 1), Column(W1, 16), Column(W1, 64), Column(W2, 8), Column(W3, 1), Column(W3, 16)]
+GRIDS = Column(W2, 8)
+COLUMNS = [Column(W1, 1), Column(W1, 16), Column(W1, 64), GRIDS, Column(W3, 1), Column(W3, 16)]
+THREADS = 2
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -27,12 +36,27 @@ def main(arguments: Sequence[str]) -> None:
     rounds, seconds = (1, 0.2) if given.quick else (given.rounds, given.seconds)
     print(machine())
     print(f"Model {given.model}, alone; medians of {rounds} rounds of {seconds:g} s.\n")
-    with folder_of([newest(given.model)]) as models:
+    bundle = newest(given.model)
+    alone = [images_per_second(bundle, seconds) for _ in range(rounds)]
+    with folder_of([bundle]) as models:
         servers = [
             ours(name, models, given.model, processes)
             for processes, name in ((1, "one process"), (2, "two processes"))
         ]
-        print(report(measure(servers, COLUMNS, rounds, seconds), COLUMNS))
+        found = measure(servers, COLUMNS, rounds, seconds)
+    alone += [images_per_second(bundle, seconds) for _ in range(rounds)]
+    print(report(found, COLUMNS))
+    limit = statistics.median(alone)
+    print(f"\nonnxruntime alone, {THREADS} threads, batches of {W2.images}: {count(limit)} images/s.")
+    for name, figures in found.items():
+        print(f"W2 of that, {name}: {figures.rate(GRIDS) / limit:.2f}.")
+
+
+def images_per_second(bundle: Path, seconds: float) -> float:
+    """What onnxruntime alone makes of the generator."""
+    session = Session((bundle / "generator.onnx").read_bytes(), "cpu")
+    work = partial(session.run, feeds(session, W2.images))
+    return rate(work, seconds, THREADS) * W2.images
 
 
 def report(found: Mapping[str, Figures], columns: Sequence[Column]) -> str:

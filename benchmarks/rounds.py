@@ -3,17 +3,19 @@
 This machine's speed drifts by the minute; what is compared must have been measured side by side.
 """
 
+import os
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.driver import Failed, Load, drive
-from benchmarks.server import Server, echo, running
+from benchmarks.server import Running, Server, echo, running
 from benchmarks.table import ratio
 from benchmarks.workload import W1, Workload
 
 CALIBRATION_CLIENTS = 16
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -98,18 +100,23 @@ def _measure(server: Server, columns: Sequence[Column], seconds: float, figures:
         for column in columns:
             asked = server.asked.get(column.workload, column.workload)
             drive(up.ports, asked, column.clients, min(1, seconds))
-            used = up.cpu_s()
-            load = drive(up.ports, asked, column.clients, seconds)
+            load, cpu_us = _weighed(up, asked, column.clients, seconds)
             figures.loads[column].append(load)
-            spent = (up.cpu_s() - used) * 1e6
-            figures.cpu_us[column].append(spent / (load.requests * asked.images))
+            figures.cpu_us[column].append(cpu_us / asked.images)
         figures.memory_mb.append(up.memory_mb())
 
 
 def calibrate(figures: Figures, seconds: float) -> None:
     with running(echo(), W1) as up:
         drive(up.ports, W1, CALIBRATION_CLIENTS, min(1, seconds))
-        used = up.cpu_s()
-        load = drive(up.ports, W1, CALIBRATION_CLIENTS, seconds)
+        load, cpu_us = _weighed(up, W1, CALIBRATION_CLIENTS, seconds)
         figures.calibration.append(load.per_second)
-        figures.echo_us.append((up.cpu_s() - used) * 1e6 / load.requests)
+        figures.echo_us.append(cpu_us)
+
+
+def _weighed(up: Running, asked: Workload, clients: int, seconds: float) -> tuple[Load, float]:
+    """The load, and the microseconds of processor time that each request took."""
+    before = up.cpu_s()
+    load = drive(up.ports, asked, clients, seconds)
+    # The system counts in ticks, of which a moment may have none.
+    return load, max(up.cpu_s() - before, TICK_S) * 1e6 / load.requests
