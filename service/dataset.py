@@ -59,7 +59,7 @@ async def write(
     there. What is complete is left as it is. DatasetError where the folder holds another plan's."""
     folder.mkdir(parents=True, exist_ok=True)
     images = folder / f"{wanted.split}-images-idx3-ubyte"
-    _agree(folder / f"{wanted.split}.json", wanted)
+    agree(folder / f"{wanted.split}.json", wanted)
     if images.exists():
         progress(wanted.n)
         return images
@@ -79,8 +79,8 @@ def labels_file(n: int) -> bytes:
     return struct.pack(">II", 2049, n) + (np.arange(n) % CLASSES).astype(np.uint8).tobytes()
 
 
-def _agree(path: Path, wanted: Plan) -> None:
-    """Writes down the plan, or compares it with the one that is there."""
+def agree(path: Path, wanted: Plan) -> None:
+    """Writes down the plan, or compares it with the one that is there: DatasetError if that is another."""
     if not path.exists():
         path.write_text(json.dumps(asdict(wanted), indent=1) + "\n")
         return

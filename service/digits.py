@@ -3,25 +3,29 @@
 digits 2026 -o year.png
 digits --model dcgan -n 64 --grid
 digits dataset --n 60000 -o synthetic/
+digits dataset --n 10_000_000 --ray -o synthetic/
 """
 
 import argparse
 import asyncio
 import io
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 from tqdm import tqdm
 
-from service import dataset
+from service import dataset, ray_data, shards
 from service.client import URL, AsyncClient, Client, DigitsError, Format, Picture
 
 FAILED, INTERRUPTED = 1, 130
 SCALE = 4
+SHARD, TASKS = 100_000, 4
 KINDS: dict[str, Format] = {".png": "png", ".npy": "npy", ".zip": "zip"}
 """What a file's name says; any other name is a folder for a PNG each."""
 
@@ -31,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Not argparse's own subcommands: a number may stand where their name would.
     is_dataset = given[:1] == ["dataset"]
-    options = dataset_parser().parse_args(given[1:]) if is_dataset else draw_parser().parse_args(given)
+    options = dataset_options(given[1:]) if is_dataset else draw_parser().parse_args(given)
     try:
-        return asyncio.run(make_dataset(options)) if is_dataset else draw(options)
+        return make_dataset(options) if is_dataset else draw(options)
     except DigitsError as error:
         reason = error.detail
     except httpx.TransportError as error:
@@ -71,13 +75,47 @@ def draw(options: argparse.Namespace) -> int:
     return 0
 
 
-async def make_dataset(options: argparse.Namespace) -> int:
-    """MNIST's two files, of generated digits."""
+def make_dataset(options: argparse.Namespace) -> int:
+    """MNIST's two files, of generated digits, or a folder with the two for each shard."""
+    print(_make_shards(options) if options.ray else asyncio.run(_make_files(options)))
+    return 0
+
+
+async def _make_files(options: argparse.Namespace) -> Path:
     async with AsyncClient(options.url, key=_key(), retries=10) as client:
         wanted = await dataset.plan(client, options.n, options.seed, options.split, options.model)
-        with tqdm(total=wanted.n, unit="image", desc=f"{wanted.model} {wanted.version}") as bar:
-            print(await dataset.write(client, options.output, wanted, bar.update))
-    return 0
+        with _bar(wanted) as bar:
+            return await dataset.write(client, options.output, wanted, bar.update)
+
+
+def _make_shards(options: argparse.Namespace) -> Path:
+    async def plan() -> dataset.Plan:
+        async with AsyncClient(options.url, key=_key(), retries=10) as client:
+            return await dataset.plan(client, options.n, options.seed, options.split, options.model)
+
+    out: Path = options.output
+    wanted = asyncio.run(plan())
+    missing = [s for s in shards.begin(out, wanted, options.shard or SHARD) if not s.folder.exists()]
+    with _bar(wanted) as bar:
+        bar.update(wanted.n - sum(shard.plan.n for shard in missing))
+        # No cluster is needed where nothing is.
+        if missing:
+            for n in ray_data.make(missing, options.url, _key(), options.tasks or TASKS):
+                bar.update(n)
+    return out
+
+
+def _bar(wanted: dataset.Plan) -> "tqdm[NoReturn]":
+    return tqdm(total=wanted.n, unit="image", desc=f"{wanted.model} {wanted.version}")
+
+
+def dataset_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was asked for; a usage error where it does not go together."""
+    parser = dataset_parser()
+    options = parser.parse_args(arguments)
+    if not options.ray and (options.shard or options.tasks):
+        parser.error("--shard and --tasks go with --ray")
+    return options
 
 
 def draw_parser() -> argparse.ArgumentParser:
@@ -104,6 +142,9 @@ def dataset_parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder")
     parser.add_argument("--seed", type=_seed, default=0, help="image i is drawn from seed + i [0]")
     parser.add_argument("--split", choices=("train", "t10k"), default="train", help="how the files begin")
+    parser.add_argument("--ray", action="store_true", help="in shards, by a Ray cluster that sees the folder")
+    parser.add_argument("--shard", type=_count, metavar="N", help=f"images of a shard, with --ray [{SHARD}]")
+    parser.add_argument("--tasks", type=_count, metavar="N", help=f"shards at once, with --ray [{TASKS}]")
     _add_common(parser)
     return parser
 
@@ -132,7 +173,7 @@ def _number(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 2**32):
+    if not (re.fullmatch("[0-9]+(_[0-9]+)*", text) and 1 <= int(text) <= 2**32):
         raise argparse.ArgumentTypeError(f"{text!r} is not a count from 1 to {2**32}")
     return int(text)
 
