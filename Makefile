@@ -3,11 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVICE := .venv
 DEV := .venv-dev
 CLIENTS := .venv-clients
+RAY := .venv-ray
 HOSTILE := .venv-hostile
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test test-clients test-web hostile check check-models openapi settings lock audit sbom image
+.PHONY: help serve train test test-clients test-ray test-web hostile check check-models openapi settings lock audit sbom image
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +26,9 @@ test: check ## check, then all tests but test-web's; ARGS="-k batcher" for pytes
 
 test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton, KServe and OpenAI
 	SERVER_PYTHON=$(SERVICE)/bin/python $(CLIENTS)/bin/python -m pytest -o addopts= -o filterwarnings= tests/clients $(ARGS)
+
+test-ray: $(RAY)/installed ## test the service and data sets on a Ray cluster of three nodes on this machine
+	$(RAY)/bin/python -m pytest -o addopts= -o filterwarnings= tests/ray $(ARGS)
 
 test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there; ARGS as for test
 	$(DEV)/bin/python -m pip install --quiet -r tests/web/requirements.txt
@@ -82,6 +86,12 @@ $(DEV)/installed: requirements/dev.lock
 $(CLIENTS)/installed: tests/clients/requirements.txt
 	$(PYTHON) -m venv --clear $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip install -r $<
+	touch $@
+
+# Ray, with what the service and its client run with: the nodes of a cluster have one environment.
+$(RAY)/installed: tests/ray/requirements.txt
+	$(PYTHON) -m venv --clear $(RAY)
+	$(RAY)/bin/python -m pip install -r $<
 	touch $@
 
 # Fuzzers, which see the service's own packages.

@@ -49,7 +49,8 @@ def make(missing: Sequence[Shard], url: str, key: str | None, tasks: int) -> Ite
         ray.init("auto", runtime_env=package, log_to_driver=False, logging_level="warning")
     except ConnectionError:
         raise DatasetError(
-            "there is no Ray cluster here: start one by ray start --head, or name it in RAY_ADDRESS"
+            "no Ray cluster lets us in: start one by ray start --head, or name it in RAY_ADDRESS;"
+            " where it wants a token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from None
     try:
         DataContext.get_current().enable_progress_bars = False
