@@ -8,7 +8,7 @@ HOSTILE := .venv-hostile
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test test-clients test-ray test-web hostile check check-models openapi settings lock audit sbom image
+.PHONY: help serve train test test-clients test-ray test-web test-hostile hostile check check-models openapi settings lock audit sbom image
 .DELETE_ON_ERROR:
 
 help:
@@ -34,6 +34,9 @@ test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there;
 	$(DEV)/bin/python -m pip install --quiet -r tests/web/requirements.txt
 	npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund
 	$(DEV)/bin/python -m pytest tests/web $(ARGS)
+
+test-hostile: $(DEV)/installed $(HOSTILE)/installed ## a short form of the drills with schemathesis and atheris
+	$(DEV)/bin/python -m benchmarks faults api decoder parser --share 0.02
 
 hostile: $(HOSTILE)/installed ## install what `python -m benchmarks faults` fuzzes with
 
