@@ -52,8 +52,9 @@ FARTHEST = 5
 """The longest way towards a digit, in standard deviations of a coordinate of z."""
 STAY = 10.0
 """What a change of a digit's log-odds weighs, against 1 of each attribute."""
-RIDGE = 0.05
-"""Added to R, as a share of its mean eigenvalue: what few seeds say of it is noise."""
+RIDGES = 0.05, 0.001
+"""Added to R, as a share of its mean eigenvalue, since what few seeds say of it is noise; the second where
+nothing holds with the first, because z leaves next to no room beside the digits."""
 TRIED, MEASURED = 10, 2
 """Unsupervised directions of each method: the first ten, and of these the two that move the rest least."""
 PICTURED, LOOKS = range(2), 7
@@ -96,17 +97,20 @@ class Search:
         self.traveller = Traveller(served, judge)
 
     def directions(self) -> Iterator[tuple[Direction, bytes]]:
-        """Every direction that passes, with its picture."""
+        """Every direction that passes, with its picture; of several for a name, the first."""
+        found: set[str] = set()
         for candidate in self.candidates():
-            measured = self.measured(candidate)
+            measured = None if candidate.name in found else self.measured(candidate)
             if measured is not None:
+                found.add(candidate.name)
                 yield measured
 
     def candidates(self) -> Iterator[Candidate]:
-        """One for each trait, then the first of those found without names."""
+        """Those for each trait, then the first of those found without names."""
         for trait, name in enumerate(NAMES):
             if trait < ATTRIBUTES:
-                yield self._scaled(name, "regression", trait, self._steepest(trait))
+                for ridge in RIDGES:
+                    yield self._scaled(name, "regression", trait, self._steepest(trait, ridge))
             elif not self.conditional:
                 yield Candidate(name, "regression", trait, rounded(self._towards(trait)))
         unnamed: dict[Method, Tensor] = {"sefa": self._sefa(), "principal": self._principal()}
@@ -171,10 +175,10 @@ class Search:
         told = course.correlation(shares.unsqueeze(0))
         return Findings((0, end), told, float(shares[-1]), course.changes(seen, self.spread))
 
-    def _steepest(self, trait: int) -> Tensor:
+    def _steepest(self, trait: int, ridge: float) -> Tensor:
         """R^-1 g as a vector of z."""
         rest = self._rest(trait)
-        rest += RIDGE * rest.diag().mean() * torch.eye(len(rest))
+        rest += ridge * rest.diag().mean() * torch.eye(len(rest))
         over_moves: Tensor = torch.linalg.solve(rest, self._slopes()[:, trait])
         return over_moves @ self.sensitivity.moves
 

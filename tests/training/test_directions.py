@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +18,7 @@ from tests.service.bundles import LATENT, write_bundle
 from tests.training.conftest import few
 from training import course, directions, sefa, sensitivity, traits
 from training.attributes import ATTRIBUTES
-from training.directions import Search
+from training.directions import Candidate, Search
 from training.served import Served, read_manifest
 
 
@@ -168,3 +169,21 @@ def test_sefa_names_first_what_the_layer_passes_on_the_most() -> None:
     matrix = torch.diag(torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64))
     found = sefa.components(matrix).abs()
     assert torch.allclose(found, torch.tensor([[0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64))
+
+
+def test_of_several_ways_to_a_name_the_first_that_holds_is_taken() -> None:
+    class Tried(Search):
+        def __init__(self) -> None:
+            self.measurements: list[tuple[str, float]] = []
+
+        def candidates(self) -> Iterator[Candidate]:
+            for name, length in (("slant", 1.0), ("slant", 2.0), ("slant", 3.0), ("width", 4.0)):
+                yield Candidate(name, "regression", 0, torch.full((2,), length, dtype=torch.float64))
+
+        def measured(self, candidate: Candidate) -> Any:
+            self.measurements.append((candidate.name, float(candidate.vector[0])))
+            return None if candidate.vector[0] == 1 else (candidate, b"")
+
+    search = Tried()
+    assert [found.vector[0] for found, _ in search.directions()] == [2, 4]
+    assert search.measurements == [("slant", 1), ("slant", 2), ("width", 4)]
