@@ -82,16 +82,16 @@ def make_dataset(options: argparse.Namespace) -> int:
 
 
 async def _make_files(options: argparse.Namespace) -> Path:
-    async with AsyncClient(options.url, key=_key(), retries=10) as client:
-        wanted = await dataset.plan(client, options.n, options.seed, options.split, options.model)
+    async with _client(options) as client:
+        wanted = await _wanted(client, options)
         with _bar(wanted) as bar:
             return await dataset.write(client, options.output, wanted, bar.update)
 
 
 def _make_shards(options: argparse.Namespace) -> Path:
     async def plan() -> dataset.Plan:
-        async with AsyncClient(options.url, key=_key(), retries=10) as client:
-            return await dataset.plan(client, options.n, options.seed, options.split, options.model)
+        async with _client(options) as client:
+            return await _wanted(client, options)
 
     out: Path = options.output
     wanted = asyncio.run(plan())
@@ -103,6 +103,14 @@ def _make_shards(options: argparse.Namespace) -> Path:
             for n in ray_data.make(missing, options.url, _key(), options.tasks or TASKS):
                 bar.update(n)
     return out
+
+
+def _client(options: argparse.Namespace) -> AsyncClient:
+    return AsyncClient(options.url, key=_key(), retries=10)
+
+
+async def _wanted(client: AsyncClient, options: argparse.Namespace) -> dataset.Plan:
+    return await dataset.plan(client, options.n, options.seed, options.split, options.model)
 
 
 def _bar(wanted: dataset.Plan) -> "tqdm[NoReturn]":

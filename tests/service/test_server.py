@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import uvloop
+from fastapi import FastAPI
 
 from service.app import create_app
 from service.server import Server as OurServer
@@ -213,17 +214,21 @@ def test_requests_under_way_are_finished(models_dir: Path) -> None:
         assert server.process.wait(10) == 0
 
 
+async def started(app: FastAPI, settings: Settings) -> tuple[OurServer, tuple[str, int]]:
+    """The server in this event loop, with its address; to be shut down."""
+    server = OurServer(app, settings.model_copy(update={"port": 0}))
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup()
+    return server, ("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("accepted", [False, True])
 async def test_a_request_that_was_sent_before_the_end_is_answered(settings: Settings, accepted: bool) -> None:
     """A proxy may not send it twice. It waits unread on its connection, or that is still to be accepted."""
-    given = settings.model_copy(update={"port": 0})
-    server = OurServer(create_app(given), given)
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    await server.startup()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    server, address = await started(create_app(settings), settings)
+    with socket.create_connection(address) as connection:
         if accepted:
             await asyncio.sleep(0.1)
         # From here on to the end the event loop gets no turn in which to see it.
@@ -236,12 +241,7 @@ def test_connections_that_come_at_once_are_let_in_at_once(settings: Settings) ->
     """Not one in each turn of the loop, of which each may be long."""
 
     async def turns_until_all_are_in(clients: int) -> int:
-        given = settings.model_copy(update={"port": 0})
-        server = OurServer(create_app(given), given)
-        server.config.load()
-        server.lifespan = server.config.lifespan_class(server.config)
-        await server.startup()
-        address = ("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])
+        server, address = await started(create_app(settings), settings)
         turns = 0
         with contextlib.ExitStack() as stack:
             for _ in range(clients):
@@ -258,17 +258,13 @@ def test_connections_that_come_at_once_are_let_in_at_once(settings: Settings) ->
 @pytest.mark.anyio
 async def test_the_pool_hears_of_every_request_under_way(settings: Settings) -> None:
     """By that it knows who is alone."""
-    given = settings.model_copy(update={"port": 0})
-    server = OurServer(app := create_app(given), given)
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    await server.startup()
+    app = create_app(settings)
+    server, address = await started(app, settings)
     pool = app.state.registry.pool
-    port = server.servers[0].sockets[0].getsockname()[1]
     head = b"POST /generate HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
     seen = [len(pool.under_way)]
     with contextlib.ExitStack() as stack:
-        two = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2)]
+        two = [stack.enter_context(socket.create_connection(address)) for _ in range(2)]
         for connection in two:
             connection.sendall(head)
             await asyncio.sleep(0.1)

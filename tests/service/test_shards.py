@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from service import dataset, shards
+from service.client import AsyncClient
 from service.dataset import DatasetError, Plan
 from service.shards import PART, Shard
 from tests.service.test_dataset import client, idx, planned
@@ -82,10 +83,10 @@ async def test_two_may_make_the_same_shard(
     write = dataset.write
     overtaken = False
 
-    async def slowly(*given: object) -> Path:
+    async def slowly(service: AsyncClient, folder: Path, plan: Plan) -> Path:
         """Another one is done before this one renames."""
         nonlocal overtaken
-        path = await write(*given)  # type: ignore[arg-type]
+        path = await write(service, folder, plan)
         if not overtaken:
             overtaken = True
             await shards.make(client(app), first)
