@@ -33,13 +33,11 @@ def serve(settings: Settings) -> int:
     """Serves until a signal ends it."""
     from service import logs
     from service.app import create_app, load_models
-    from service.metrics import Metrics
     from service.server import Server
 
     logs.configure(settings.log_level)
-    metrics = Metrics()
-    registry = _or_reason(lambda: load_models(settings, metrics))
-    app = registry and _or_reason(lambda: create_app(settings, registry, metrics))
+    registry = _or_reason(lambda: load_models(settings))
+    app = registry and _or_reason(lambda: create_app(settings, registry))
     if app is None:
         return CANNOT_START
     Server(app, settings).run()

@@ -85,16 +85,14 @@ class App(FastAPI):
         return self.openapi_schema
 
 
-def create_app(
-    settings: Settings, registry: Registry | None = None, metrics: Metrics | None = None
-) -> FastAPI:
-    """The application. It loads the models when it starts, unless they are given along with the metrics that
-    hear of them; a bad bundle is then a BundleError."""
-    metrics = metrics or Metrics()
+def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
+    """The application. It loads the models when it starts, unless they are given; a bad bundle is then a
+    BundleError."""
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        held = app.state.registry = registry or load_models(settings, metrics)
+        held = app.state.registry = registry or load_models(settings)
         metrics.watch(held, lambda: not app.state.draining)
         yield
         held.close()
@@ -142,7 +140,7 @@ def create_app(
     return app
 
 
-def load_models(settings: Settings, metrics: Metrics) -> Registry:
+def load_models(settings: Settings) -> Registry:
     """Every bundle of MODELS_DIR, proved; BundleError or ProviderError say what is wrong."""
     return Registry(
         settings.models_dir,
@@ -151,5 +149,4 @@ def load_models(settings: Settings, metrics: Metrics) -> Registry:
         threads=settings.threads or available_threads(),
         max_batch=settings.max_batch,
         queue_images=settings.queue_images,
-        observer=metrics.observer,
     )

@@ -23,7 +23,7 @@ from service.engine.batcher import Batcher
 from service.engine.bundle import contract
 from service.engine.registry import Model, Registry
 from service.engine.session import Port
-from service.engine.statistics import Tally
+from service.engine.statistics import Histogram, Tally
 from service.errors import ServiceError
 from service.manifest import RoleName
 
@@ -306,7 +306,7 @@ def _statistics(one: Served) -> dict[str, Any]:
         "version": one.version,
         "last_inference": held.last_ms,
         "inference_count": held.inferences,
-        "execution_count": held.executions,
+        "execution_count": held.runs.count,
         "inference_stats": {
             "success": _tally(held.success),
             "fail": _tally(held.fail),
@@ -329,5 +329,5 @@ def _statistics(one: Served) -> dict[str, Any]:
     }
 
 
-def _tally(tally: Tally) -> dict[str, int]:
+def _tally(tally: Tally | Histogram) -> dict[str, int]:
     return {"count": tally.count, "ns": tally.ns}

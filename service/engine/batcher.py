@@ -31,17 +31,6 @@ class Network(Protocol):
     def run(self, feeds: Mapping[str, Array]) -> Array: ...
 
 
-class Observer(Protocol):
-    """Hears what happened to rows, in images."""
-
-    def ran(self, images: int, seconds: float) -> None: ...
-
-    def failed(self, images: int) -> None: ...
-
-    def dropped(self, reason: str, images: int) -> None:
-        """Rows that were never run: "cancelled", or the code of the error that their request got."""
-
-
 class _Job:
     """One call of `submit`: rows [0, size) of which [0, taken) have gone into runs and `done` came back."""
 
@@ -168,7 +157,6 @@ class Batcher:
         self,
         network: Network,
         pool: Pool,
-        observer: Observer,
         *,
         max_batch: int,
         inputs: Mapping[str, Port],
@@ -181,7 +169,6 @@ class Batcher:
         self.statistics = Statistics()
         self._network = network
         self._pool = pool
-        self._observer = observer
         self._max_batch = max_batch
         self._jobs: deque[_Job] = deque()
 
@@ -286,9 +273,8 @@ class Batcher:
 
     def _count(self, requests: int, images: int, output: Array | None, seconds: float) -> None:
         if output is None:
-            self._observer.failed(images)
+            self.statistics.undelivered["inference-failed"] += images
         else:
-            self._observer.ran(images, seconds)
             self.statistics.ran(requests, images, seconds)
 
     def deliver(self, slices: list[_Slice], output: Array | None, seconds: float) -> None:
@@ -323,7 +309,7 @@ class Batcher:
         if job in self._jobs:
             self._jobs.remove(job)
         self._pool.release(images)
-        self._observer.dropped(reason, images)
+        self.statistics.undelivered[reason] += images
 
     def _arm(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
         if job.timer is None and math.isfinite(job.deadline):

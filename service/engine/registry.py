@@ -8,13 +8,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, NamedTuple
 
-from service.engine.batcher import Batcher, Observer, Pool
+from service.engine.batcher import Batcher, Pool
 from service.engine.bundle import Bundle, BundleError, History, load_bundle, unchanged
 from service.engine.folders import find_bundles
 from service.engine.memory import give_back
 from service.engine.session import Provider, ProviderError
 from service.errors import ServiceError
-from service.manifest import Manifest, RoleName
+from service.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,6 @@ class Model:
     encoder: Batcher | None
     classifier: Batcher | None
     state: Literal["ready"] = "ready"
-
-
-ObserverFactory = Callable[[str, int, RoleName], Observer]
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,6 @@ class Registry:
         threads: int,
         max_batch: int,
         queue_images: int,
-        observer: ObserverFactory,
     ) -> None:
         """Every bundle of the folder. BundleError for the first that is bad, for a missing folder and for an
         unknown default; ProviderError where CUDA is demanded and not to be had."""
@@ -102,7 +98,7 @@ class Registry:
             )
 
         def read(folder: Path) -> Model:
-            return _model(load_bundle(folder, provider), self.pool, max_batch, observer)
+            return _model(load_bundle(folder, provider), self.pool, max_batch)
 
         self._read = read
         with ThreadPoolExecutor(threads) as executor:
@@ -265,16 +261,10 @@ def _by_name(models: Iterable[Model]) -> dict[str, dict[int, Model]]:
     return found
 
 
-def _model(bundle: Bundle, pool: Pool, max_batch: int, observer: ObserverFactory) -> Model:
+def _model(bundle: Bundle, pool: Pool, max_batch: int) -> Model:
     manifest = bundle.manifest
     batchers = {
-        role: Batcher(
-            session,
-            pool,
-            observer(manifest.name, manifest.version, role),
-            max_batch=max_batch,
-            inputs=session.inputs,
-        )
+        role: Batcher(session, pool, max_batch=max_batch, inputs=session.inputs)
         for role, session in bundle.sessions.items()
     }
     return Model(

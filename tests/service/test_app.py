@@ -76,5 +76,5 @@ async def test_a_bad_folder_ends_the_start(tmp_path: Path) -> None:
 
 async def test_two_applications_do_not_share_metrics(app: FastAPI, settings: Settings) -> None:
     other = create_app(settings)
-    app.state.metrics.failures.labels("x").inc()
+    app.state.metrics.failed("x")
     assert b'code="x"' not in other.state.metrics.render()

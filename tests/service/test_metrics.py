@@ -4,37 +4,55 @@ import json
 import re
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
-from service.metrics import Metrics
 from tests.service.conftest import ROOT
 
 LABELS = 'model="tiny",role="generator",version="1"'
 
 
-def test_images_and_executions_are_counted_apart() -> None:
-    metrics = Metrics()
-    observer = metrics.observer("tiny", 1, "generator")
-    observer.ran(64, 0.002)
-    observer.ran(3, 0.0001)
-    text = metrics.render().decode()
-    assert f"mnist_gan_executions_total{{{LABELS}}} 2.0" in text
-    assert f"mnist_gan_images_total{{{LABELS}}} 67.0" in text
-    assert f'mnist_gan_batch_images_bucket{{le="4.0",{LABELS}}} 1.0' in text
-    assert f"mnist_gan_run_seconds_sum{{{LABELS}}} 0.0021" in text
+def value(app: FastAPI, series: str) -> float:
+    """Of one series of the metrics, as Prometheus reads them."""
+    lines = app.state.metrics.render().decode().splitlines()
+    (found,) = [line for line in lines if line.startswith(series + " ")]
+    return float(found.removeprefix(series))
 
 
-def test_failures_have_reasons() -> None:
-    metrics = Metrics()
-    observer = metrics.observer("tiny", 1, "generator")
-    observer.failed(5)
-    for reason in ("cancelled", "deadline", "inference-failed"):
-        observer.dropped(reason, 2)
-    text = metrics.render().decode()
-    name = 'mnist_gan_failed_images_total{model="tiny",reason="%s",role="generator",version="1"} %.1f'
-    assert name % ("cancelled", 2) in text
-    assert name % ("deadline", 2) in text
-    assert name % ("inference-failed", 7) in text
+async def test_images_and_executions_are_counted_apart(app: FastAPI) -> None:
+    statistics = app.state.registry.get("tiny", 1).generator.statistics
+    statistics.ran(requests=5, images=64, seconds=0.002)
+    statistics.ran(requests=1, images=3, seconds=0.0001)
+    assert value(app, f"mnist_gan_executions_total{{{LABELS}}}") == 2
+    assert value(app, f"mnist_gan_images_total{{{LABELS}}}") == 67
+    for le, runs in {"2.0": 0, "4.0": 1, "32.0": 1, "64.0": 2, "+Inf": 2}.items():
+        assert value(app, f'mnist_gan_batch_images_bucket{{le="{le}",{LABELS}}}') == runs
+    assert value(app, f"mnist_gan_batch_images_sum{{{LABELS}}}") == 67
+    for le, runs in {"0.0001": 1, "0.001": 1, "0.0025": 2, "+Inf": 2}.items():
+        assert value(app, f'mnist_gan_run_seconds_bucket{{le="{le}",{LABELS}}}') == runs
+    assert value(app, f"mnist_gan_run_seconds_sum{{{LABELS}}}") == pytest.approx(0.0021)
+
+
+async def test_failures_have_reasons(app: FastAPI) -> None:
+    undelivered = app.state.registry.get("tiny", 1).generator.statistics.undelivered
+    undelivered["deadline"] += 2
+    undelivered["inference-failed"] += 7
+    for reason, images in {"cancelled": 0, "deadline": 2, "inference-failed": 7}.items():
+        series = (
+            f'mnist_gan_failed_images_total{{model="tiny",reason="{reason}",role="generator",version="1"}}'
+        )
+        assert value(app, series) == images
+
+
+async def test_requests_are_counted_by_route_and_status(app: FastAPI, client: httpx.AsyncClient) -> None:
+    for n in (1, 2, "many"):
+        await client.post("/generate", json={"model": "tiny", "n": n})
+    await client.get("/generate?model=tiny")
+    for method, status, requests in (("POST", 200, 2), ("POST", 422, 1), ("GET", 200, 1)):
+        series = f'mnist_gan_requests_total{{method="{method}",route="/generate",status="{status}"}}'
+        assert value(app, series) == requests
+    assert value(app, 'mnist_gan_request_seconds_bucket{le="+Inf",route="/generate"}') == 4
+    assert value(app, 'mnist_gan_failures_total{code="invalid"}') == 1
 
 
 async def test_gauges_are_read_when_asked(app: FastAPI) -> None:
@@ -58,10 +76,9 @@ async def test_the_dashboard_asks_for_metrics_that_there_are(client: httpx.Async
     assert len(asked) > 15
 
 
-async def test_the_time_in_the_queue_is_summed(app: FastAPI, client: httpx.AsyncClient) -> None:
+async def test_the_time_in_the_queue_is_a_histogram(app: FastAPI, client: httpx.AsyncClient) -> None:
     for _ in range(3):
         await client.get("/generate?model=tiny&version=1")
-    text = app.state.metrics.render().decode()
-    assert f"mnist_gan_queue_seconds_count{{{LABELS}}} 3.0" in text
-    (seconds,) = re.findall(rf"mnist_gan_queue_seconds_sum{{{LABELS}}} (\S+)", text)
-    assert 0 < float(seconds) < 3
+    assert value(app, f"mnist_gan_queue_seconds_count{{{LABELS}}}") == 3
+    assert value(app, f'mnist_gan_queue_seconds_bucket{{le="+Inf",{LABELS}}}') == 3
+    assert 0 < value(app, f"mnist_gan_queue_seconds_sum{{{LABELS}}}") < 3

@@ -31,11 +31,10 @@ async def answered_in_its_first_turn(bench: Bench, *values: float) -> bool:
 async def test_who_is_alone_is_answered_without_a_turn_of_the_loop(bench: Bench) -> None:
     assert await answered_in_its_first_turn(bench, 1, 2)
     assert bench.pool.images == 0
-    assert (bench.count.images, bench.count.executions) == (2, 1)
-    statistics = bench.batcher.statistics
+    statistics = bench.statistics
     assert (statistics.success.count, statistics.queue.count, statistics.fail.count) == (1, 1, 0)
     assert statistics.success.ns >= statistics.compute_ns > 0
-    assert (statistics.inferences, statistics.executions) == (2, 1)
+    assert (statistics.inferences, statistics.runs.count) == (2, 1)
 
 
 async def test_two_share_a_run(bench: Bench) -> None:
@@ -78,7 +77,7 @@ async def test_a_network_that_fails_is_told_and_counted(bench: Bench) -> None:
     with pytest.raises(ServiceError) as failed:
         await bench.ask(1)
     assert failed.value.code == "inference-failed"
-    assert (bench.count.failures, bench.count.images) == (1, 0)
-    assert (bench.batcher.statistics.fail.count, bench.batcher.statistics.success.count) == (1, 0)
+    assert (bench.drops, bench.statistics.inferences) == ({"inference-failed": 1}, 0)
+    assert (bench.statistics.fail.count, bench.statistics.success.count) == (1, 0)
     bench.network.error = None
     assert await bench.ask(1) == [2]

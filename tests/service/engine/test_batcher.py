@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from service.engine.batcher import Batcher, Pool
 from service.engine.bundle import load_bundle
 from service.engine.session import Array, Port
+from service.engine.statistics import Statistics
 from service.errors import ServiceError
 from tests.service.bundles import LATENT, write_bundle
 
@@ -49,38 +50,25 @@ class Doubler:
                 self.together -= 1
 
 
-class Count:
-    """Adds up what a batcher reports."""
-
-    def __init__(self) -> None:
-        self.images = 0
-        self.executions = 0
-        self.failures = 0
-        self.drops: dict[str, int] = {}
-
-    def ran(self, images: int, seconds: float) -> None:
-        assert seconds >= 0
-        self.images += images
-        self.executions += 1
-
-    def failed(self, images: int) -> None:
-        self.failures += images
-
-    def dropped(self, reason: str, images: int) -> None:
-        self.drops[reason] = self.drops.get(reason, 0) + images
-
-
 class Bench:
-    """A batcher of a doubler, with its pool and counts."""
+    """A batcher of a doubler, with its pool."""
 
     def __init__(self, *, threads: int = 2, limit: int = 1024, max_batch: int = 64) -> None:
         self.pool = Pool(threads, limit)
         self.network = Doubler()
-        self.count = Count()
         self.batcher = self.another(self.network, max_batch)
 
     def another(self, network: Doubler, max_batch: int = 64) -> Batcher:
-        return Batcher(network, self.pool, self.count, max_batch=max_batch, inputs=INPUTS)
+        return Batcher(network, self.pool, max_batch=max_batch, inputs=INPUTS)
+
+    @property
+    def statistics(self) -> Statistics:
+        return self.batcher.statistics
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """Images that were not delivered, by reason."""
+        return {reason: images for reason, images in self.statistics.undelivered.items() if images}
 
     async def ask(self, *values: float, within: float = 60.0) -> list[float]:
         rows = np.array(values, np.float32)[:, None]
@@ -125,7 +113,7 @@ async def test_what_is_asked_in_one_turn_runs_together(bench: Bench) -> None:
     answers = await asyncio.gather(bench.ask(1), bench.ask(2, 3), bench.ask(4))
     assert list(answers) == [[2.0], [4.0, 6.0], [8.0]]
     assert bench.network.batches == [[1, 2, 3, 4]]
-    assert (bench.count.executions, bench.count.images) == (1, 4)
+    assert (bench.statistics.runs.count, bench.statistics.inferences) == (1, 4)
     assert bench.pool.images == 0
 
 
@@ -239,11 +227,11 @@ async def test_a_deadline_passes_while_waiting(bench: Bench) -> None:
     await asyncio.wait([late], timeout=5)
     assert 0.03 < time.monotonic() - start < 2
     assert code(late) == "deadline"
-    assert bench.count.drops == {"deadline": 5}
+    assert bench.drops == {"deadline": 5}
     assert bench.pool.images == 128
     bench.network.go.set()
     await asyncio.gather(*held)
-    assert bench.count.images == 128
+    assert bench.statistics.inferences == 128
 
 
 async def test_a_deadline_passes_while_running(bench: Bench) -> None:
@@ -254,7 +242,7 @@ async def test_a_deadline_passes_while_running(bench: Bench) -> None:
     assert bench.pool.images == 40  # The run goes on, and its rows take room until it ends.
     bench.network.go.set()
     await until(lambda: bench.pool.images == 0)
-    assert bench.count.drops == {}
+    assert bench.drops == {}
 
 
 async def test_a_deadline_that_is_over_is_never_run(bench: Bench) -> None:
@@ -262,7 +250,7 @@ async def test_a_deadline_that_is_over_is_never_run(bench: Bench) -> None:
         await bench.ask(1, within=-1)
     assert caught.value.status == 504
     assert bench.network.batches == []
-    assert bench.count.drops == {"deadline": 1}
+    assert bench.drops == {"deadline": 1}
 
 
 async def test_who_left_is_dropped_before_the_run(bench: Bench) -> None:
@@ -272,7 +260,7 @@ async def test_who_left_is_dropped_before_the_run(bench: Bench) -> None:
     gone.cancel()
     await asyncio.sleep(0)
     assert bench.pool.images == 128 + 1
-    assert bench.count.drops == {"cancelled": 10}
+    assert bench.drops == {"cancelled": 10}
     bench.network.go.set()
     assert await stays == [14]
     await asyncio.gather(*held)
@@ -286,7 +274,7 @@ async def test_who_left_amid_runs_loses_only_the_rest(bench: Bench) -> None:
     await until(lambda: bench.network.together == 2)
     task.cancel()
     await asyncio.wait([task])
-    assert bench.count.drops == {"cancelled": 128}
+    assert bench.drops == {"cancelled": 128}
     bench.network.go.set()
     await until(lambda: bench.pool.images == 0)
     assert len(bench.network.batches) == 2
@@ -301,9 +289,8 @@ async def test_a_failing_run_is_500_for_its_callers_and_no_one_else(bench: Bench
     assert {code(task) for task in asked} == {"inference-failed"}
     assert "secret" not in str(asked[0].exception())
     await until(lambda: bench.pool.images == 0)
-    assert bench.count.images == 0
-    assert bench.count.failures + sum(bench.count.drops.values()) == size + 1
-    assert set(bench.count.drops) <= {"inference-failed"}
+    assert bench.statistics.inferences == 0
+    assert bench.drops == {"inference-failed": size + 1}
     bench.network.error = None
     assert await bench.ask(1) == [2]
 
@@ -357,7 +344,7 @@ async def test_everyone_gets_their_own_rows(
         if not task.cancelled():
             assert task.result() == [2 * (1000 * number + row) for row in range(size)]
     await until(lambda: bench.pool.images == 0)
-    assert bench.count.images + sum(bench.count.drops.values()) == sum(sizes)
+    assert bench.statistics.inferences + sum(bench.drops.values()) == sum(sizes)
     assert max(map(len, bench.network.batches), default=0) <= max_batch
     assert bench.network.most_together <= threads
     bench.pool.close()
@@ -367,7 +354,7 @@ async def test_bytes_do_not_depend_on_the_company(tmp_path: Path) -> None:
     """A real network: each row's image is the same alone, in any batch, and in a request that is split."""
     session = load_bundle(write_bundle(tmp_path, "tiny_cond", conditional=True), "cpu").sessions["generator"]
     pool = Pool(2, 1024)
-    batcher = Batcher(session, pool, Count(), max_batch=64, inputs=session.inputs)
+    batcher = Batcher(session, pool, max_batch=64, inputs=session.inputs)
     z = np.random.RandomState(3).standard_normal((256, LATENT)).astype(np.float32)
     label: Array = np.arange(256) % 10
 
@@ -387,9 +374,9 @@ async def test_bytes_do_not_depend_on_the_company(tmp_path: Path) -> None:
 async def test_statistics_tell_requests_from_images_and_runs() -> None:
     bench = Bench(max_batch=4)
     await asyncio.gather(bench.ask(1), bench.ask(2, 3), bench.ask(*range(5)))
-    held = bench.batcher.statistics
+    held = bench.statistics
     assert (held.success.count, held.fail.count, held.queue.count) == (3, 0, 3)
-    assert (held.inferences, held.executions) == (8, len(bench.network.batches))
+    assert (held.inferences, held.runs.count) == (8, len(bench.network.batches))
     assert held.success.ns >= held.queue.ns > 0
 
 
@@ -400,5 +387,5 @@ async def test_statistics_of_what_fails() -> None:
     bench.network.error = RuntimeError("broken")
     with pytest.raises(ServiceError):
         await bench.ask(1)
-    assert (bench.batcher.statistics.success.count, bench.batcher.statistics.fail.count) == (0, 2)
-    assert bench.batcher.statistics.executions == 0
+    assert (bench.statistics.success.count, bench.statistics.fail.count) == (0, 2)
+    assert bench.statistics.runs.count == 0

@@ -15,19 +15,9 @@ from service.errors import ServiceError
 from tests.service.bundles import rewrite_manifest, write_bundle
 
 
-class Silent:
-    """An observer that hears nothing."""
-
-    def ran(self, images: int, seconds: float) -> None: ...
-
-    def failed(self, images: int) -> None: ...
-
-    def dropped(self, reason: str, images: int) -> None: ...
-
-
 def load(models_dir: Path, default: str = "tiny", **changes: Any) -> Registry:
     given: dict[str, Any] = {"provider": "cpu", "threads": 2, "max_batch": 64, "queue_images": 1024}
-    return Registry(models_dir, default, observer=lambda *_: Silent(), **(given | changes))
+    return Registry(models_dir, default, **(given | changes))
 
 
 @pytest.fixture(scope="module")
