@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi_swagger import patch_fastapi
-from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,6 +31,7 @@ from service.api import (
     web,
 )
 from service.api.openapi import document
+from service.api.state import State
 from service.engine.registry import Registry
 from service.engine.threads import available_threads
 from service.handlers import CatchAll, install
@@ -63,9 +63,14 @@ PARTS = (
 class App(FastAPI):
     """FastAPI whose document holds the models that our endpoints validate by themselves."""
 
+    state: State  # type: ignore[assignment]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Starlette's: FastAPI's looks for telemetry in the environment, three times for each request."""
-        await Starlette.__call__(self, scope, receive, send)
+        """As Starlette's: FastAPI's looks for telemetry in the environment, three times for each request."""
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The layers that were added and those that routes need: no more, since each costs every request.
@@ -85,17 +90,18 @@ class App(FastAPI):
         return self.openapi_schema
 
 
-def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
+def create_app(settings: Settings, registry: Registry | None = None) -> App:
     """The application. It loads the models when it starts, unless they are given; a bad bundle is then a
     BundleError."""
     metrics = Metrics()
+    state = State(settings, metrics, Keys(settings.admin_keys))
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        held = app.state.registry = registry or load_models(settings)
-        metrics.watch(held, lambda: not app.state.draining)
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        state.models = registry or load_models(settings)
+        metrics.watch(state.models, lambda: not state.draining)
         yield
-        held.close()
+        state.models.close()
 
     app = App(
         title="MNIST generative models",
@@ -106,11 +112,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
         docs_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    app.state.settings = settings
-    app.state.metrics = metrics
-    app.state.admin_keys = Keys(settings.admin_keys)
-    app.state.registry = None
-    app.state.draining = False
+    app.state = state
     for part in PARTS:
         app.include_router(part.router)
     # /docs with its scripts served from here: FastAPI's own page loads them from another host.

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access import Keys, no_key, presented
+from service.access import no_key, presented
 from service.api import models, state
 from service.api.openapi import SECURITY, BareRoute, json_response, problems
 from service.errors import ServiceError
@@ -30,7 +30,7 @@ class AdminRoute(BareRoute):
 def demand_admin(request: Request) -> None:
     """ServiceError 403 `admin-off` where there are no ADMIN_KEYS; 401 `no-key` for a request that brings no
     key, 403 `not-admin` for one that brings another."""
-    keys: Keys = request.app.state.admin_keys
+    keys = state.of(request).admin_keys
     if not keys:
         raise ServiceError(
             403, "admin-off", "nobody may do this here: the service was started without ADMIN_KEYS"

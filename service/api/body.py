@@ -22,8 +22,8 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     What a refused client still sends is discarded by the server until its body deadline.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > limit:
+    declared = dict(request.scope["headers"]).get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:20]) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0

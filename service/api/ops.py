@@ -1,15 +1,14 @@
 """For those who run the service: liveness, readiness, metrics."""
 
-from typing import cast
-
 from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api import state
 from service.api.openapi import BareRoute, json_response, problems
 from service.errors import ServiceError
-from service.metrics import CONTENT_TYPE, Metrics
+from service.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["operations"], route_class=BareRoute)
 
@@ -33,7 +32,8 @@ async def live(request: Request) -> Response:
 )
 async def ready(request: Request) -> Response:
     """200 once all models are loaded, 503 from the moment that the process is told to end."""
-    if request.app.state.draining or request.app.state.registry is None:
+    held = state.of(request)
+    if held.draining or held.models is None:
         raise ServiceError(
             503, "not-ready", "starting or shutting down", headers=NO_STORE | {"Retry-After": "1"}
         )
@@ -47,5 +47,4 @@ async def ready(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Requests, images and executions; queue; batch sizes and latencies; failures by code; models."""
-    held = cast(Metrics, request.app.state.metrics)
-    return Response(held.render(), headers={"Content-Type": CONTENT_TYPE} | NO_STORE)
+    return Response(state.of(request).metrics.render(), headers={"Content-Type": CONTENT_TYPE} | NO_STORE)

@@ -56,9 +56,7 @@ def network(request: Request, model: Model, role: RoleName) -> Batcher:
 
 def check_room(request: Request, images: int) -> None:
     """503 now rather than after the latents of a request were drawn for nothing."""
-    pool = state.registry(request).pool
-    pool.admit(images)
-    pool.release(images)
+    state.registry(request).pool.check(images)
 
 
 def check_scale(n: int, scale: int) -> None:

@@ -1,18 +1,50 @@
-"""Typed access to what create_app put on the application, for handlers."""
+"""What create_app put on the application, typed, for handlers."""
 
-from typing import cast
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from service.access import Keys
 from service.engine.registry import Registry
+from service.metrics import Metrics
 from service.settings import Settings
+
+
+@dataclass(slots=True)
+class State:
+    """All that an application holds: `app.state`.
+
+    In place of Starlette's State, which looks every attribute up by a call, with every request.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    admin_keys: Keys
+    models: Registry | None = None
+    """The models, once they are loaded."""
+    draining: bool = False
+    """Whether the process was told to end."""
+
+    @property
+    def registry(self) -> Registry:
+        """The models, for whoever runs only when they are loaded."""
+        assert self.models is not None
+        return self.models
+
+
+def of(request: Request) -> State:
+    """All of it."""
+    found: State = request.scope["app"].state
+    return found
 
 
 def registry(request: Request) -> Registry:
     """The models that are served."""
-    return cast(Registry, request.app.state.registry)
+    held: Registry = request.scope["app"].state.models
+    return held
 
 
 def settings(request: Request) -> Settings:
     """The limits in force."""
-    return cast(Settings, request.app.state.settings)
+    limits: Settings = request.scope["app"].state.settings
+    return limits

@@ -79,8 +79,8 @@ class Pool:
         """Ends the threads, after the runs they are at."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def admit(self, images: int) -> None:
-        """Reserves room; ServiceError 503 where there is none."""
+    def check(self, images: int) -> None:
+        """ServiceError 503 where there is no room for so many."""
         if self.images + images > self.limit:
             raise ServiceError(
                 503,
@@ -88,6 +88,10 @@ class Pool:
                 f"{self.images} of {self.limit} images are waiting: try again shortly",
                 headers={"Retry-After": "1"},
             )
+
+    def admit(self, images: int) -> None:
+        """Reserves room; ServiceError 503 where there is none."""
+        self.check(images)
         self.images += images
 
     def release(self, images: int) -> None:
