@@ -2,7 +2,8 @@
 
     python -m benchmarks load
 
-Two processes are two replicas on a port each, between which the clients are spread evenly. What onnxruntime
+Two processes are two replicas on a port each, which share the processor's cores, and between which the
+clients are spread evenly. What onnxruntime
 alone does with the generator, in batches as large as W2's requests, is measured before and after.
 """
 
@@ -28,20 +29,21 @@ THREADS = 2
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks load", description=__doc__)
-    parser.add_argument("--model", default="cgan", help="which of models/ [cgan]")
+    parser.add_argument("--bundle", type=Path, default=newest("cgan"), help="what to serve [newest cgan]")
     parser.add_argument("--rounds", type=int, default=3, help="[3]")
     parser.add_argument("--seconds", type=float, default=3, help="of each load [3]")
     parser.add_argument("--quick", action="store_true", help="one round of moments: does it run at all?")
     given = parser.parse_args(arguments)
     rounds, seconds = (1, 0.2) if given.quick else (given.rounds, given.seconds)
     print(machine())
-    print(f"Model {given.model}, alone; medians of {rounds} rounds of {seconds:g} s.\n")
-    bundle = newest(given.model)
+    bundle = given.bundle.absolute()
+    name = bundle.parent.name
+    print(f"{name} {bundle.name}, alone; medians of {rounds} rounds of {seconds:g} s.\n")
     alone = [images_per_second(bundle, seconds) for _ in range(rounds)]
     with folder_of([bundle]) as models:
         servers = [
-            ours(name, models, given.model, processes)
-            for processes, name in ((1, "one process"), (2, "two processes"))
+            ours(title, models, name, processes)
+            for processes, title in ((1, "one process"), (2, "two processes"))
         ]
         found = measure(servers, COLUMNS, rounds, seconds)
     alone += [images_per_second(bundle, seconds) for _ in range(rounds)]

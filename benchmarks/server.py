@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.ports import free_port
 from benchmarks.workload import Workload
+from service.engine.threads import available_threads
 
 ROOT = Path(__file__).parents[1]
 START_S = 90
@@ -90,9 +91,16 @@ def running(server: Server, first: Workload) -> Iterator[Running]:
 
 
 def ours(name: str, models: Path, default: str, processes: int = 1) -> Server:
-    """This service, without an access log, as the others."""
+    """This service, without an access log, as the others; several processes share the threads."""
     command = [sys.executable, "-m", "service", "serve", "--port", "{port}", "--models-dir", str(models)]
-    given = {"DEFAULT_MODEL": default, "ACCESS_LOG": "false", "PROVIDER": "cpu", "DRAIN_DELAY_S": "0"}
+    threads = max(1, available_threads() // processes)
+    given = {
+        "DEFAULT_MODEL": default,
+        "ACCESS_LOG": "false",
+        "PROVIDER": "cpu",
+        "DRAIN_DELAY_S": "0",
+        "THREADS": str(threads),
+    }
     return Server(name, command, given, processes)
 
 
