@@ -10,17 +10,16 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
+from service.engine.job import Job, Slice, failure, gather
+from service.engine.pool import INLINE_ROWS, Pool
 from service.engine.session import Array, Port
 from service.engine.statistics import Statistics
 from service.errors import ServiceError
-
-INLINE_ROWS = 32
 
 log = logging.getLogger(__name__)
 
@@ -29,129 +28,6 @@ class Network(Protocol):
     """What a batcher runs; a `Session`, in earnest."""
 
     def run(self, feeds: Mapping[str, Array]) -> Array: ...
-
-
-class _Job:
-    """One call of `submit`: rows [0, size) of which [0, taken) have gone into runs and `done` came back."""
-
-    __slots__ = ("arrived", "deadline", "done", "feeds", "future", "out", "size", "taken", "timer")
-
-    def __init__(
-        self, feeds: Mapping[str, Array], size: int, deadline: float, future: asyncio.Future[Array]
-    ) -> None:
-        self.arrived = time.perf_counter_ns()
-        self.feeds = feeds
-        self.size = size
-        self.deadline = deadline
-        self.future = future
-        self.taken = 0
-        self.done = 0
-        self.out: Array | None = None
-        self.timer: asyncio.TimerHandle | None = None
-
-
-class _Slice(NamedTuple):
-    """Rows [start, stop) of a job, in a run."""
-
-    job: _Job
-    start: int
-    stop: int
-
-
-class Pool:
-    """What all batchers of a process share: the bound on images, and the number of runs at once.
-
-    `images` counts what is waiting or running; it never exceeds `limit`. `under_way` has an entry for every
-    request that the server has begun to handle, where there is a server that tells.
-    """
-
-    def __init__(self, threads: int, limit: int) -> None:
-        self.threads = threads
-        self.limit = limit
-        self.images = 0
-        self.under_way: Collection[object] = ()
-        self._running = 0
-        self._ready: deque[Batcher] = deque()
-        self._turn: asyncio.Handle | None = None
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="run")
-
-    def close(self) -> None:
-        """Ends the threads, after the runs they are at."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
-
-    def check(self, images: int) -> None:
-        """ServiceError 503 where there is no room for so many."""
-        if self.images + images > self.limit:
-            raise ServiceError(
-                503,
-                "queue-full",
-                f"{self.images} of {self.limit} images are waiting: try again shortly",
-                headers={"Retry-After": "1"},
-            )
-
-    def admit(self, images: int) -> None:
-        """Reserves room; ServiceError 503 where there is none."""
-        self.check(images)
-        self.images += images
-
-    def release(self, images: int) -> None:
-        self.images -= images
-
-    def free_for(self, images: int) -> bool:
-        """Whether so many may run on the loop right now: no other request could share the run, and none is
-        overtaken."""
-        return len(self.under_way) == 1 and not self.images and images <= min(INLINE_ROWS, self.limit)
-
-    @property
-    def busy(self) -> bool:
-        """Whether all runs that may go on at once do, so that a new one has to wait."""
-        return self._running >= self.threads
-
-    def wake(self, batcher: "Batcher", loop: asyncio.AbstractEventLoop) -> None:
-        """Gives the batcher its turn, after everything that this turn of the loop still has to do."""
-        if not batcher.queued:
-            batcher.queued = True
-            self._ready.append(batcher)
-        self._schedule(loop)
-
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._turn is None and self._ready and not self.busy:
-            self._turn = loop.call_soon(self._next, loop)
-
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts one run of the batcher whose turn it is; models take turns."""
-        self._turn = None
-        batcher = self._ready.popleft()
-        slices = batcher.take(loop)
-        batcher.queued = batcher.waiting
-        if batcher.queued:
-            self._ready.append(batcher)
-        if slices:
-            self._running += 1
-            if sum(part.stop - part.start for part in slices) <= INLINE_ROWS:
-                self._finish(batcher, slices, *batcher.run(slices), loop)
-            else:
-                self._executor.submit(self._in_thread, batcher, slices, loop)
-        self._schedule(loop)
-
-    def _in_thread(self, batcher: "Batcher", slices: list[_Slice], loop: asyncio.AbstractEventLoop) -> None:
-        outcome = batcher.run(slices)
-        loop.call_soon_threadsafe(self._finish, batcher, slices, *outcome, loop)
-
-    def _finish(
-        self,
-        batcher: "Batcher",
-        slices: list[_Slice],
-        output: Array | None,
-        seconds: float,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        try:
-            batcher.deliver(slices, output, seconds)
-        finally:
-            self._running -= 1
-            self.release(sum(part.stop - part.start for part in slices))
-            self._schedule(loop)
 
 
 class Batcher:
@@ -174,7 +50,7 @@ class Batcher:
         self._network = network
         self._pool = pool
         self._max_batch = max_batch
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Job] = deque()
 
     @property
     def waiting(self) -> bool:
@@ -195,7 +71,7 @@ class Batcher:
         except ServiceError:
             self.statistics.fail.add(0)
             raise
-        job = _Job(feeds, size, deadline, loop.create_future())
+        job = Job(feeds, size, deadline, loop.create_future())
         self._jobs.append(job)
         self._pool.wake(self, loop)
         if self._pool.busy:
@@ -212,19 +88,19 @@ class Batcher:
             if job.taken < size:
                 self._drop(job)
 
-    def take(self, loop: asyncio.AbstractEventLoop) -> list[_Slice]:
+    def take(self, loop: asyncio.AbstractEventLoop) -> list[Slice]:
         """Fills a run: first an equal share for every job, so that n = 256 cannot starve n = 1, then in order
         of arrival. Jobs that were served and want more go to the end."""
         now = time.monotonic()
         clock = time.perf_counter_ns()
         for job in [job for job in self._jobs if job.future.done() or job.deadline <= now]:
             self._jobs.remove(job)
-            _expire(job)
+            job.expire()
         if not self._jobs:
             return []
         room = self._max_batch
         share = max(1, room // len(self._jobs))
-        starts: dict[_Job, int] = {}
+        starts: dict[Job, int] = {}
         for most in (share, room):
             for job in self._jobs:
                 count = min(job.size - job.taken, most, room)
@@ -244,11 +120,11 @@ class Batcher:
         # A run on the loop ends before a timer could fire: only who waits for more than that needs one.
         for job in self._jobs if self._max_batch - room <= INLINE_ROWS else [*self._jobs, *starts]:
             self._arm(job, loop)
-        return [_Slice(job, start, job.taken) for job, start in starts.items()]
+        return [Slice(job, start, job.taken) for job, start in starts.items()]
 
-    def run(self, slices: list[_Slice]) -> tuple[Array | None, float]:
+    def run(self, slices: list[Slice]) -> tuple[Array | None, float]:
         """The output of these rows together, None if the network failed, and the seconds it took."""
-        return self._run({name: _gather(slices, name) for name in slices[0].job.feeds})
+        return self._run({name: gather(slices, name) for name in slices[0].job.feeds})
 
     def _run(self, feeds: Mapping[str, Array]) -> tuple[Array | None, float]:
         start = time.perf_counter()
@@ -272,7 +148,7 @@ class Batcher:
         outcome = self.statistics.fail if output is None else self.statistics.success
         outcome.add(time.perf_counter_ns() - start)
         if output is None:
-            raise _failure()
+            raise failure()
         return output
 
     def _count(self, requests: int, images: int, output: Array | None, seconds: float) -> None:
@@ -281,18 +157,17 @@ class Batcher:
         else:
             self.statistics.ran(requests, images, seconds)
 
-    def deliver(self, slices: list[_Slice], output: Array | None, seconds: float) -> None:
+    def deliver(self, slices: list[Slice], output: Array | None, seconds: float) -> None:
         """Hands every job its rows, or the failure."""
-        self._count(len(slices), sum(part.stop - part.start for part in slices), output, seconds)
+        self._count(len(slices), sum(part.size for part in slices), output, seconds)
         if output is None:
             for part in slices:
-                _fail(part.job, _failure())
+                part.job.fail(failure())
             return
         position = 0
         for part in slices:
-            count = part.stop - part.start
-            _deliver(part, output[position : position + count])
-            position += count
+            part.deliver(output[position : position + part.size])
+            position += part.size
 
     def _check(self, feeds: Mapping[str, Array]) -> int:
         """How many rows; ValueError for what would fail the others in the batch along with this caller."""
@@ -304,7 +179,7 @@ class Batcher:
                 raise ValueError(f"{name}: needs {dtype} rows of shape {shape}")
         return sizes.pop()
 
-    def _drop(self, job: _Job) -> None:
+    def _drop(self, job: Job) -> None:
         """Forgets the rows that were not run, at once, so that others may have their room."""
         error = None if job.future.cancelled() else job.future.exception()
         reason = error.code if isinstance(error, ServiceError) else "cancelled"
@@ -315,40 +190,6 @@ class Batcher:
         self._pool.release(images)
         self.statistics.undelivered[reason] += images
 
-    def _arm(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
+    def _arm(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         if job.timer is None and math.isfinite(job.deadline):
-            job.timer = loop.call_later(job.deadline - time.monotonic(), _expire, job)
-
-
-def _gather(slices: list[_Slice], name: str) -> Array:
-    if len(slices) == 1:
-        return slices[0].job.feeds[name][slices[0].start : slices[0].stop]
-    return np.concatenate([part.job.feeds[name][part.start : part.stop] for part in slices])
-
-
-def _deliver(part: _Slice, rows: Array) -> None:
-    job = part.job
-    if job.future.done():
-        return
-    if len(rows) == job.size:
-        job.future.set_result(rows)
-        return
-    if job.out is None:
-        job.out = np.empty((job.size, *rows.shape[1:]), rows.dtype)
-    job.out[part.start : part.stop] = rows
-    job.done += len(rows)
-    if job.done == job.size:
-        job.future.set_result(job.out)
-
-
-def _expire(job: _Job) -> None:
-    _fail(job, ServiceError(504, "deadline", "the deadline passed before the images were ready"))
-
-
-def _failure() -> ServiceError:
-    return ServiceError(500, "inference-failed", "the model failed on this input")
-
-
-def _fail(job: _Job, error: ServiceError) -> None:
-    if not job.future.done():
-        job.future.set_exception(error)
+            job.timer = loop.call_later(job.deadline - time.monotonic(), job.expire)

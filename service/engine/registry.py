@@ -8,10 +8,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, NamedTuple
 
-from service.engine.batcher import Batcher, Pool
+from service.engine.batcher import Batcher
 from service.engine.bundle import Bundle, BundleError, History, load_bundle, unchanged
 from service.engine.folders import find_bundles
 from service.engine.memory import give_back
+from service.engine.pool import Pool
 from service.engine.session import Provider, ProviderError
 from service.errors import ServiceError
 from service.manifest import Manifest

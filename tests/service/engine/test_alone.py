@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.engine.batcher import INLINE_ROWS
+from service.engine.pool import INLINE_ROWS
 from service.errors import ServiceError
 from tests.service.engine.test_batcher import Bench
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.batcher import Batcher, Pool
+from service.engine.batcher import Batcher
 from service.engine.bundle import load_bundle
+from service.engine.pool import Pool
 from service.engine.session import Array, Port
 from service.engine.statistics import Statistics
 from service.errors import ServiceError

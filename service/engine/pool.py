@@ -1,0 +1,113 @@
+"""What the batchers of a process share: room for images, threads, and whose turn it is."""
+
+import asyncio
+from collections import deque
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from service.engine.job import Slice
+from service.engine.session import Array
+from service.errors import ServiceError
+
+if TYPE_CHECKING:
+    from service.engine.batcher import Batcher
+
+INLINE_ROWS = 32
+"""Runs of up to so many rows happen on the event loop."""
+
+
+class Pool:
+    """What all batchers of a process share: the bound on images, and the number of runs at once.
+
+    `images` counts what is waiting or running; it never exceeds `limit`. `under_way` has an entry for every
+    request that the server has begun to handle, where there is a server that tells.
+    """
+
+    def __init__(self, threads: int, limit: int) -> None:
+        self.threads = threads
+        self.limit = limit
+        self.images = 0
+        self.under_way: Collection[object] = ()
+        self._running = 0
+        self._ready: deque[Batcher] = deque()
+        self._turn: asyncio.Handle | None = None
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="run")
+
+    def close(self) -> None:
+        """Ends the threads, after the runs they are at."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def check(self, images: int) -> None:
+        """ServiceError 503 where there is no room for so many."""
+        if self.images + images > self.limit:
+            raise ServiceError(
+                503,
+                "queue-full",
+                f"{self.images} of {self.limit} images are waiting: try again shortly",
+                headers={"Retry-After": "1"},
+            )
+
+    def admit(self, images: int) -> None:
+        """Reserves room; ServiceError 503 where there is none."""
+        self.check(images)
+        self.images += images
+
+    def release(self, images: int) -> None:
+        self.images -= images
+
+    def free_for(self, images: int) -> bool:
+        """Whether so many may run on the loop right now: no other request could share the run, and none is
+        overtaken."""
+        return len(self.under_way) == 1 and not self.images and images <= min(INLINE_ROWS, self.limit)
+
+    @property
+    def busy(self) -> bool:
+        """Whether all runs that may go on at once do, so that a new one has to wait."""
+        return self._running >= self.threads
+
+    def wake(self, batcher: "Batcher", loop: asyncio.AbstractEventLoop) -> None:
+        """Gives the batcher its turn, after everything that this turn of the loop still has to do."""
+        if not batcher.queued:
+            batcher.queued = True
+            self._ready.append(batcher)
+        self._schedule(loop)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._turn is None and self._ready and not self.busy:
+            self._turn = loop.call_soon(self._next, loop)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Starts one run of the batcher whose turn it is; models take turns."""
+        self._turn = None
+        batcher = self._ready.popleft()
+        slices = batcher.take(loop)
+        batcher.queued = batcher.waiting
+        if batcher.queued:
+            self._ready.append(batcher)
+        if slices:
+            self._running += 1
+            if sum(part.size for part in slices) <= INLINE_ROWS:
+                self._finish(batcher, slices, *batcher.run(slices), loop)
+            else:
+                self._executor.submit(self._in_thread, batcher, slices, loop)
+        self._schedule(loop)
+
+    def _in_thread(self, batcher: "Batcher", slices: list[Slice], loop: asyncio.AbstractEventLoop) -> None:
+        outcome = batcher.run(slices)
+        loop.call_soon_threadsafe(self._finish, batcher, slices, *outcome, loop)
+
+    def _finish(
+        self,
+        batcher: "Batcher",
+        slices: list[Slice],
+        output: Array | None,
+        seconds: float,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        try:
+            batcher.deliver(slices, output, seconds)
+        finally:
+            self._running -= 1
+            self.release(sum(part.size for part in slices))
+            self._schedule(loop)
