@@ -63,19 +63,20 @@ def running(server: Server, first: Workload) -> Iterator[Running]:
     mark = uuid.uuid4().hex
     ports = [free_port() for _ in range(server.processes)]
     with tempfile.TemporaryFile() as log:
+        processes: list[subprocess.Popen[bytes]] = []
+        started = time.monotonic()
         try:
-            started = time.monotonic()
-            processes = [
-                subprocess.Popen(
-                    [part.replace("{port}", str(port)) for part in server.command],
-                    cwd=server.folder,
-                    env=os.environ | server.environment | {MARK: mark},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
+            for port in ports:
+                processes.append(
+                    subprocess.Popen(
+                        [part.replace("{port}", str(port)) for part in server.command],
+                        cwd=server.folder,
+                        env=os.environ | server.environment | {MARK: mark},
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                    )
                 )
-                for port in ports
-            ]
             for port, process in zip(ports, processes, strict=True):
                 while not _answers(port, first):
                     if process.poll() is not None or time.monotonic() - started > START_S:

@@ -50,3 +50,11 @@ def test_a_folder_holds_the_bundles_that_were_named() -> None:
     with folder_of([bundle]) as models:
         assert [path.relative_to(models) for path in models.glob("*/*")] == [Path("gan", bundle.name)]
     assert not models.exists()
+
+
+def test_a_command_that_is_not_there_is_named() -> None:
+    with (
+        pytest.raises(FileNotFoundError, match="no-such-server"),
+        running(Server("x", ["no-such-server"]), W1),
+    ):
+        pass
