@@ -4,17 +4,30 @@ import asyncio
 from collections import deque
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from service.engine.job import Slice
 from service.engine.session import Array
 from service.errors import ServiceError
 
-if TYPE_CHECKING:
-    from service.engine.batcher import Batcher
-
 INLINE_ROWS = 32
 """Runs of up to so many rows happen on the event loop."""
+
+
+class Queue(Protocol):
+    """What is waiting for one network, and how it runs; a `Batcher`, in earnest."""
+
+    queued: bool
+    """Whether the pool has it in line."""
+
+    @property
+    def waiting(self) -> bool: ...
+
+    def take(self, loop: asyncio.AbstractEventLoop) -> list[Slice]: ...
+
+    def run(self, slices: list[Slice]) -> tuple[Array | None, float]: ...
+
+    def deliver(self, slices: list[Slice], output: Array | None, seconds: float) -> None: ...
 
 
 class Pool:
@@ -30,7 +43,7 @@ class Pool:
         self.images = 0
         self.under_way: Collection[object] = ()
         self._running = 0
-        self._ready: deque[Batcher] = deque()
+        self._ready: deque[Queue] = deque()
         self._turn: asyncio.Handle | None = None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="run")
 
@@ -66,11 +79,11 @@ class Pool:
         """Whether all runs that may go on at once do, so that a new one has to wait."""
         return self._running >= self.threads
 
-    def wake(self, batcher: "Batcher", loop: asyncio.AbstractEventLoop) -> None:
-        """Gives the batcher its turn, after everything that this turn of the loop still has to do."""
-        if not batcher.queued:
-            batcher.queued = True
-            self._ready.append(batcher)
+    def wake(self, queue: Queue, loop: asyncio.AbstractEventLoop) -> None:
+        """Gives the queue its turn, after everything that this turn of the loop still has to do."""
+        if not queue.queued:
+            queue.queued = True
+            self._ready.append(queue)
         self._schedule(loop)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -78,35 +91,35 @@ class Pool:
             self._turn = loop.call_soon(self._next, loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts one run of the batcher whose turn it is; models take turns."""
+        """Starts one run of the queue whose turn it is; models take turns."""
         self._turn = None
-        batcher = self._ready.popleft()
-        slices = batcher.take(loop)
-        batcher.queued = batcher.waiting
-        if batcher.queued:
-            self._ready.append(batcher)
+        queue = self._ready.popleft()
+        slices = queue.take(loop)
+        queue.queued = queue.waiting
+        if queue.queued:
+            self._ready.append(queue)
         if slices:
             self._running += 1
             if sum(part.size for part in slices) <= INLINE_ROWS:
-                self._finish(batcher, slices, *batcher.run(slices), loop)
+                self._finish(queue, slices, *queue.run(slices), loop)
             else:
-                self._executor.submit(self._in_thread, batcher, slices, loop)
+                self._executor.submit(self._in_thread, queue, slices, loop)
         self._schedule(loop)
 
-    def _in_thread(self, batcher: "Batcher", slices: list[Slice], loop: asyncio.AbstractEventLoop) -> None:
-        outcome = batcher.run(slices)
-        loop.call_soon_threadsafe(self._finish, batcher, slices, *outcome, loop)
+    def _in_thread(self, queue: Queue, slices: list[Slice], loop: asyncio.AbstractEventLoop) -> None:
+        outcome = queue.run(slices)
+        loop.call_soon_threadsafe(self._finish, queue, slices, *outcome, loop)
 
     def _finish(
         self,
-        batcher: "Batcher",
+        queue: Queue,
         slices: list[Slice],
         output: Array | None,
         seconds: float,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         try:
-            batcher.deliver(slices, output, seconds)
+            queue.deliver(slices, output, seconds)
         finally:
             self._running -= 1
             self.release(sum(part.size for part in slices))
