@@ -38,6 +38,15 @@ def strided(channels: int, batch_norm: bool) -> Iterator[nn.Module]:
     yield nn.Flatten()
 
 
+def transposed(channels: int) -> Iterator[nn.Module]:
+    """The layers of features [batch, 98 channels] to images [batch, 1, 28, 28]: 7 -> 14 -> 28 pixels."""
+    yield nn.Unflatten(1, (2 * channels, 7, 7))
+    yield nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1)
+    yield nn.LeakyReLU(0.2)
+    yield nn.ConvTranspose2d(channels, 1, 4, 2, 1)
+    yield nn.Tanh()
+
+
 class ToImage(nn.Module):
     """tanh of [batch, 784] as an image [batch, 1, 28, 28] in [-1, 1]."""
 

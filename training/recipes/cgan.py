@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from training import losses
 from training import recipe as contract
 from training.negatives import taught
-from training.networks import MinibatchDeviation, mlp
+from training.networks import MinibatchDeviation, mlp, transposed
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 CLASSES = 10
@@ -71,13 +71,9 @@ class Generator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Linear(hidden, hidden),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden, 2 * channels * 49),
+            nn.Linear(hidden, 98 * channels),
             nn.LeakyReLU(0.2),
-            nn.Unflatten(1, (2 * channels, 7, 7)),
-            nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1),
-            nn.LeakyReLU(0.2),
-            nn.ConvTranspose2d(channels, 1, 4, 2, 1),
-            nn.Tanh(),
+            *transposed(channels),
         )
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:

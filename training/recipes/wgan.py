@@ -19,16 +19,18 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import MinibatchDeviation, ToImage, mlp, strided
+from training.networks import MinibatchDeviation, mlp, strided, transposed
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 10_000
+    steps: int = 20_000
     batch_size: contract.Images = 64
     latent_dim: int = 100
     """Size of z."""
+    generator_channels: int = 16
+    """Channels of G's 14x14 maps; its 7x7 maps have twice as many."""
     generator_batch: contract.Images = 256
     """Images per generator step."""
     n_critic: int = 5
@@ -108,7 +110,10 @@ class Wgan(Recipe):
         super().__init__(config)
         self.config: Config = config
         self.latent_dim = config.latent_dim
-        self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 512, 784), ToImage())
+        channels = config.generator_channels
+        self.generator = nn.Sequential(
+            mlp(config.latent_dim, 256, 256, 98 * channels), nn.LeakyReLU(0.2), *transposed(channels)
+        )
         self.critic = Critic(config)
 
     def phases(self) -> list[Phase]:
