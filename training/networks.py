@@ -92,6 +92,14 @@ class MinibatchDeviation(nn.Module):
         return torch.cat([features, column], 1)
 
 
+def judged(width: int, minibatch_deviation: bool) -> Iterator[nn.Module]:
+    """The layers of features [batch, width] to one number each, [batch]: a logit, or a critic's value."""
+    if minibatch_deviation:
+        yield MinibatchDeviation()
+    yield nn.Linear(width + minibatch_deviation, 1)
+    yield nn.Flatten(0)
+
+
 class BatchNorm2d(nn.BatchNorm2d):
     """torch's, and where several processes share a minibatch, its statistics are of the whole."""
 

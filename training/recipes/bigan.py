@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from training import losses
 from training import recipe as contract
 from training.negatives import taught
-from training.networks import MinibatchDeviation, ToImage, mlp
+from training.networks import ToImage, judged, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
 
 
@@ -53,13 +53,10 @@ class PairDiscriminator(nn.Module):
 
     def __init__(self, latent_dim: int, minibatch_deviation: bool) -> None:
         super().__init__()
-        deviation = [MinibatchDeviation()] if minibatch_deviation else []
         self.judge = nn.Sequential(
             mlp(784 + latent_dim, 1024, 512, 256),
             nn.LeakyReLU(0.2),
-            *deviation,
-            nn.Linear(256 + len(deviation), 1),
-            nn.Flatten(0),
+            *judged(256, minibatch_deviation),
         )
 
     def forward(self, image: Tensor, z: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from training import losses
 from training import recipe as contract
 from training.negatives import taught
-from training.networks import BatchNorm2d, MinibatchDeviation, initialise, latents, settle_batch_norm, strided
+from training.networks import BatchNorm2d, initialise, judged, latents, settle_batch_norm, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -74,9 +74,8 @@ class Discriminator(nn.Module):
     def __init__(self, channels: int, minibatch_deviation: bool) -> None:
         super().__init__()
         self.features = nn.Sequential(*strided(channels, batch_norm=True))
-        deviation = [MinibatchDeviation()] if minibatch_deviation else []
         # The last convolution covers its whole 3x3 input, so it is a linear map.
-        self.judge = nn.Sequential(*deviation, nn.Linear(36 * channels + len(deviation), 1), nn.Flatten(0))
+        self.judge = nn.Sequential(*judged(36 * channels, minibatch_deviation))
 
     def forward(self, image: Tensor) -> Tensor:
         logit: Tensor = self.judge(self.features(image))

@@ -19,7 +19,7 @@ from torch import nn
 from training import losses
 from training import recipe as contract
 from training.negatives import taught
-from training.networks import MinibatchDeviation, ToImage, mlp
+from training.networks import ToImage, judged, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
 
 
@@ -65,14 +65,11 @@ class Gan(Recipe):
         self.config: Config = config
         self.latent_dim, self.prior = config.latent_dim, config.prior
         self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 1024, 784), ToImage())
-        deviation = [MinibatchDeviation()] if config.minibatch_deviation else []
         self.discriminator = nn.Sequential(
             nn.Flatten(),
             mlp(784, 1024, 512, 256),
             nn.LeakyReLU(0.2),
-            *deviation,
-            nn.Linear(256 + len(deviation), 1),
-            nn.Flatten(0),
+            *judged(256, config.minibatch_deviation),
         )
 
     def phases(self) -> list[Phase]:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from training import losses
 from training import recipe as contract
 from training.negatives import taught
-from training.networks import GaussianEncoder, MinibatchDeviation, ToImage, mlp, reparameterise
+from training.networks import GaussianEncoder, ToImage, judged, mlp, reparameterise
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -65,14 +65,11 @@ class Discriminator(nn.Module):
         super().__init__()
         self.features = nn.Sequential(nn.Flatten(), mlp(784, 1024, 512))
         """D_l: [batch, 512]."""
-        deviation = [MinibatchDeviation()] if minibatch_deviation else []
         self.judge = nn.Sequential(
             nn.LeakyReLU(0.2),
             nn.Linear(512, 256),
             nn.LeakyReLU(0.2),
-            *deviation,
-            nn.Linear(256 + len(deviation), 1),
-            nn.Flatten(0),
+            *judged(256, minibatch_deviation),
         )
 
     def forward(self, image: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import MinibatchDeviation, mlp, strided, transposed
+from training.networks import judged, mlp, strided, transposed
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -66,25 +66,14 @@ class Critic(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        extra = int(config.minibatch_deviation)
-        deviations = [[MinibatchDeviation()] if extra else [] for _ in range(2)]
+        channels, deviation = config.critic_channels, config.minibatch_deviation
         self.strokes = (
-            nn.Sequential(
-                *strided(config.critic_channels, batch_norm=True),
-                *deviations[0],
-                nn.Linear(36 * config.critic_channels + extra, 1),
-                nn.Flatten(0),
-            )
-            if config.critic_channels
+            nn.Sequential(*strided(channels, batch_norm=True), *judged(36 * channels, deviation))
+            if channels
             else None
         )
         self.whole = nn.Sequential(
-            nn.Flatten(),
-            mlp(784, 512, 512, 256),
-            nn.LeakyReLU(0.2),
-            *deviations[1],
-            nn.Linear(256 + extra, 1),
-            nn.Flatten(0),
+            nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2), *judged(256, deviation)
         )
         self.strokes_weight = config.strokes_weight
 
