@@ -3,8 +3,8 @@
     python -m benchmarks load
 
 Two processes are two replicas on a port each, which share the processor's cores, and between which the
-clients are spread evenly. What onnxruntime
-alone does with the generator, in batches as large as W2's requests, is measured before and after.
+clients are spread evenly. What onnxruntime alone does with the generator, in batches as large as W2's
+requests, is measured before and after.
 """
 
 import argparse

@@ -63,6 +63,7 @@ PARTS = (
 class App(FastAPI):
     """FastAPI whose document holds the models that our endpoints validate by themselves."""
 
+    # Starlette declares a class of its own, whose every attribute is a call.
     state: State  # type: ignore[assignment]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,9 +1,9 @@
 """How an answer leaves: head and body of one that is whole in one system call, and in one packet."""
 
 import re
-from typing import Any
+from collections.abc import Awaitable
 
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -18,12 +18,12 @@ class Sender:
     connection. Not for answers to HEAD, after whose head nothing comes.
     """
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
+    def __init__(self, cycle: RequestResponseCycle, uvicorn: Send) -> None:
         self._cycle = cycle
-        self._uvicorn = cycle.send
+        self._uvicorn = uvicorn
         self._start: Message | None = None
 
-    async def __call__(self, message: Any) -> None:
+    async def __call__(self, message: Message) -> None:
         cycle = self._cycle
         if message["type"] == "http.response.start" and not cycle.response_started:
             self._start = message
@@ -31,17 +31,30 @@ class Sender:
         start, self._start = self._start, None
         if start is not None:
             body = message.get("body", b"")
-            if not (message.get("more_body") or cycle.flow.write_paused or cycle.disconnected):
-                head = _head(start["status"], [*cycle.default_headers, *start["headers"]], len(body))
-                if head is not None and cycle.keep_alive:
+            whole = not message.get("more_body")
+            if whole and cycle.keep_alive and not (cycle.flow.write_paused or cycle.disconnected):
+                headers = [*cycle.default_headers, *start.get("headers", ())]
+                head = _head(start["status"], headers, len(body))
+                if head is not None:
                     cycle.response_started = cycle.response_complete = True
                     cycle.waiting_for_100_continue = False
                     cycle.transport.writelines((head, body))
                     cycle.message_event.set()
                     cycle.on_response()
                     return
-            await self._uvicorn(start)  # type: ignore[arg-type]
+            await self._uvicorn(start)
         await self._uvicorn(message)
+
+
+class Sending:
+    """An application, for one request, whose answer goes through a `Sender`."""
+
+    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
+        self._app = app
+        self._cycle = cycle
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._app(scope, receive, Sender(self._cycle, send))
 
 
 def _head(status: int, headers: list[tuple[bytes, bytes]], length: int) -> bytes | None:

@@ -26,7 +26,7 @@ from uvicorn.server import ServerState
 from service.errors import PROBLEM_JSON, ServiceError, problem
 from service.handlers import CLIENT_CLOSED_REQUEST, render
 from service.middleware import SECURITY_HEADERS
-from service.sender import Sender
+from service.sender import Sending
 from service.settings import Settings
 
 LINGER_S = 1.0
@@ -244,7 +244,7 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """As uvicorn's, but the task is kept, to be cancelled when the client leaves."""
         if cycle.scope["method"] != "HEAD":
-            cycle.send = Sender(cycle)  # type: ignore[method-assign]
+            app = Sending(app, cycle)
         task = self.loop.create_task(cycle.run_asgi(app))
         self._running = (cycle, task)
         task.add_done_callback(self.tasks.discard)

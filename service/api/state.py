@@ -1,4 +1,7 @@
-"""What create_app put on the application, typed, for handlers."""
+"""What create_app put on the application, typed, for handlers.
+
+Every request asks for `registry` and `settings`, so these read them with no call in between.
+"""
 
 from dataclasses import dataclass
 
@@ -12,10 +15,7 @@ from service.settings import Settings
 
 @dataclass(slots=True)
 class State:
-    """All that an application holds: `app.state`.
-
-    In place of Starlette's State, which looks every attribute up by a call, with every request.
-    """
+    """All that an application holds: `app.state`, in place of Starlette's."""
 
     settings: Settings
     metrics: Metrics

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.sender import Sender
+from service.sender import Sender, Sending
 from tests.service.conftest import Server
 
 
@@ -80,7 +80,8 @@ async def sent(messages: list[Message], *, own: bool, keep_alive: bool = True) -
     """What reaches the kernel, by uvicorn's way or by ours."""
     transport = Transport()
     answer = cycle(transport, keep_alive=keep_alive)
-    send: Any = Sender(answer) if own else answer.send
+    uvicorn: Any = answer.send
+    send: Any = Sender(answer, uvicorn) if own else uvicorn
     for message in messages:
         await send(message)
     assert answer.response_started
@@ -126,7 +127,8 @@ async def test_nobody_is_sent_anything_after_leaving() -> None:
     transport = Transport()
     answer = cycle(transport)
     answer.disconnected = True
-    send = Sender(answer)
+    uvicorn: Any = answer.send
+    send = Sender(answer, uvicorn)
     for message in WHOLE["whole"]:
         await send(message)
     assert transport.calls == []
@@ -140,8 +142,8 @@ async def test_an_answer_that_fails_before_its_body_can_still_become_another() -
         await send(start(LENGTH))
         raise ValueError("before the body")
 
-    answer.send = Sender(answer)  # type: ignore[method-assign]
-    await answer.run_asgi(broken)
+    app: Any = Sending(broken, answer)
+    await answer.run_asgi(app)
     assert transport.calls[0].startswith(b"HTTP/1.1 500 ")
 
 

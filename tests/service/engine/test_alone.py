@@ -7,7 +7,7 @@ import pytest
 
 from service.engine.pool import INLINE_ROWS
 from service.errors import ServiceError
-from tests.service.engine.test_batcher import Bench
+from tests.service.engine.bench import Bench
 
 
 @pytest.fixture
