@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from training.data import Digits, scale
 from training.errors import TrainingError
+from training.progress import bar
 
 CLASSES = 10
 FEATURES = 128
@@ -117,9 +117,7 @@ def train(digits: Digits, config: Config) -> Classifier:
         classifier.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     steps = config.epochs * (len(digits) // config.batch_size)
-    with tqdm(
-        total=steps * config.batch_size, unit=" images", unit_scale=True, dynamic_ncols=True
-    ) as progress:
+    with bar(steps * config.batch_size, "images") as progress:
         for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _rate(step / steps)
@@ -133,7 +131,7 @@ def train(digits: Digits, config: Config) -> Classifier:
             average.update_parameters(classifier)
             progress.update(config.batch_size)
             if step % 50 == 0:
-                progress.set_postfix(loss=f"{float(loss.detach()):.3g}")
+                progress.set_postfix(loss=f"{float(loss.detach()):.3g}", refresh=False)
     return cast(Classifier, average.module).eval()
 
 

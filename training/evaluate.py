@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from service.manifest import Manifest, Metric
 from training import classifier, leaderboard
@@ -17,6 +16,7 @@ from training.data import Digits
 from training.metrics import classes, copies, frechet, kernel, neighbours, parzen, ranking
 from training.metrics.distance import pixels
 from training.metrics.pieces import connected_pieces
+from training.progress import over
 from training.served import Served, read_manifest
 
 SAMPLES = 10_000
@@ -58,7 +58,7 @@ class Yardstick:
     def floor(self) -> Figures:
         """Every figure of `measure` for real training digits."""
         drawn = []
-        for draw in tqdm(range(self.draws), desc="floor", unit=" draws", dynamic_ncols=True):
+        for draw in over(range(self.draws), "draws", "floor"):
             real = self.drawn(draw)
             drawn.append(self.measure(real.image, real.label))
         figures = {name: metric.value for name, metric in summarise(drawn, {}).items()}
@@ -106,7 +106,7 @@ def evaluate(bundle: Path, yardstick: Yardstick) -> dict[str, Metric]:
     n = yardstick.samples
     real = served.score(yardstick.test.image[:SCORED]) if served.has("discriminator") else None
     drawn = []
-    for draw in tqdm(range(yardstick.draws), desc=served.manifest.name, unit=" draws", dynamic_ncols=True):
+    for draw in over(range(yardstick.draws), "draws", served.manifest.name):
         image, label = served.generate(range(draw * n, (draw + 1) * n), yardstick.drawn(draw).label)
         figures = yardstick.measure(image, label)
         if real is not None:

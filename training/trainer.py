@@ -11,11 +11,11 @@ from typing import cast
 
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from training import checkpoint, distributed
 from training.data import Digits
 from training.errors import TrainingError
+from training.progress import bar
 from training.recipe import Batch, Losses, Phase, Recipe, draw_z
 from training.run import Run
 from training.watch import Watch
@@ -65,15 +65,11 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
     draws = sum(phase.repeats for phase in phases)
     started, done = time.monotonic(), begin
     watch = Watch(digits)
-    progress = tqdm(
-        total=config.steps * config.batch_size,
-        initial=begin * config.batch_size,
-        unit=" images",
-        unit_scale=True,
-        dynamic_ncols=True,
-        disable=not writes,
-    )
-    with progress, _stop_between_steps() as stop:
+    size = config.batch_size
+    with (
+        bar(config.steps * size, "images", begun=begin * size, shown=writes) as progress,
+        _stop_between_steps() as stop,
+    ):
         for step in range(begin, config.steps):
             torch.manual_seed(config.seed << 32 | step)
             factor = annealed(step / config.steps, config.anneal_from, config.anneal_to)
@@ -83,9 +79,7 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
                 for group, rate in zip(phase.optimizer.param_groups, rates[phase.name], strict=True):
                     group["lr"] = rate * factor
                 for repeat in range(phase.repeats):
-                    batch = digits.minibatch(
-                        config.batch_size, config.seed, drawn, step * phase.repeats + repeat
-                    )
+                    batch = digits.minibatch(size, config.seed, drawn, step * phase.repeats + repeat)
                     drawn += 1
                     with distributed.as_one():
                         with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
@@ -94,16 +88,16 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
             if config.ema:
                 average.update_parameters(recipe)
             done = step + 1
-            progress.update(config.batch_size)
+            progress.update(size)
             stopping = distributed.any_of(bool(stop))  # read once: what breaks the loop is also saved
             last = done == config.steps or stopping
             pictured = writes and (last or is_pictured(done, intervals.picture))
             if writes and (done % intervals.log == 0 or pictured):
-                progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()})
+                progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()}, refresh=False)
                 if pictured and not stopping:  # whoever stops a run waits for it
                     figures |= watch.figures(sample(exported, watch.label))
                 elapsed = before + time.monotonic() - started
-                run.log(done, {**figures, "seconds": elapsed, "images": done * config.batch_size})
+                run.log(done, {**figures, "seconds": elapsed, "images": done * size})
             if pictured:
                 run.picture(done, sample(exported, ROWS))
             if writes and (done % intervals.save == 0 or last):
