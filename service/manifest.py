@@ -100,8 +100,9 @@ class Golden(Part):
 class Found(Part):
     """How a direction was found, and what was measured of it from one end of its range to the other."""
 
-    method: Literal["regression", "sefa", "principal"]
-    """`regression`: on what was measured in images; the others are found without, and named afterwards."""
+    method: Literal["regression", "landscape", "sefa", "principal"]
+    """`regression`: on what was measured in images; `landscape`: up the slope of what was measured all over
+    the plane; the others are found without, and named afterwards."""
     trait: str
     """What grows with the amount: an attribute such as `slant`, or how sure a classifier is of a digit."""
     correlation: float
@@ -115,13 +116,32 @@ class Found(Part):
     """WebP: two seeds from top to bottom, seven amounts from left to right, 196x56."""
 
 
+class Landscape(File):
+    """A trait all over the plane of a model with two latent dimensions: a square PNG of 16 bits of grey. z
+    grows from -`reach` to `reach`, z0 from left to right and z1 from top to bottom."""
+
+    reach: float = Field(gt=0)
+    low: float
+    """What black stands for, in standard deviations of the trait."""
+    high: float
+    """White."""
+
+
 class Direction(Part):
-    """A direction of latent space with a name: z + amount * vector, amount within `range`."""
+    """A direction of latent space with a name: z + amount * vector, or on a plane a way that bends, up the
+    slope of a landscape; the amount within `range`."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-    vector: list[float]
+    vector: list[float] | None = None
+    landscape: Landscape | None = None
     range: tuple[float, float]
     found: Found | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.vector is None) == (self.landscape is None):
+            raise ValueError(f"directions: {self.name} needs either a vector or a landscape")
+        return self
 
 
 class Metric(Part):
@@ -197,6 +217,8 @@ class Manifest(Part):
         if self.conditional and self.golden.generator.labels is None:
             raise ValueError("golden: a conditional generator's self-test needs labels")
         for direction in self.directions:
-            if len(direction.vector) != self.latent_dim:
+            if direction.vector is not None and len(direction.vector) != self.latent_dim:
                 raise ValueError(f"directions: {direction.name} is not {self.latent_dim} wide")
+            if direction.landscape is not None and self.latent_dim != 2:
+                raise ValueError(f"directions: {direction.name} has a landscape, but z is no plane")
         return self

@@ -13,14 +13,17 @@ import torch
 from numpy.typing import NDArray
 
 from service.engine.bundle import load_bundle
+from service.engine.landscape import read_landscape
 from service.engine.latent import draw
-from service.manifest import CLASSES, Manifest
+from service.manifest import CLASSES, Direction, Manifest
 from service.settings import Settings
 from tests.service.api.pictures import of_json
 from tests.service.conftest import Server, start_server
 from tests.training.conftest import few
 from training import classifier, course
 from training.attributes import ATTRIBUTES
+from training.course import Straight
+from training.landscape import Slope
 from training.served import Served
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +33,16 @@ BUNDLES = sorted(path.parent for path in MODELS.glob("*/*/manifest.json"))
 
 def manifest_of(folder: Path) -> Manifest:
     return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+
+
+def way(folder: Path, direction: Direction) -> course.Way:
+    """Where the service would move z."""
+    if direction.vector is not None:
+        return Straight(torch.tensor(direction.vector))
+    entry = direction.landscape
+    assert entry is not None
+    content = (folder / entry.file).read_bytes()
+    return Slope(entry, content, read_landscape(content, entry))
 
 
 TAUGHT = [folder for folder in BUNDLES if manifest_of(folder).config.get("negatives")]
@@ -128,8 +141,7 @@ def test_its_directions_are_named_measured_and_pictured(folder: Path) -> None:
     manifest = manifest_of(folder)
     named = {direction.name: direction for direction in manifest.directions}
     assert len(named) == len(manifest.directions)
-    if manifest.latent_dim > 2:  # On a plane every line leads through several digits: it has a map instead.
-        assert {"slant", "stroke_width"} <= set(named)
+    assert {"slant", "stroke_width"} <= set(named)
     if manifest.conditional:
         assert len([one for one in named.values() if one.found and one.found.method == "regression"]) >= 5
     for direction in manifest.directions:
@@ -154,7 +166,7 @@ def test_slant_and_stroke_width_do_what_they_say_and_leave_digits_what_they_are(
     z, labels = served.draw(range(700, 740))
     for direction in manifest.directions:
         if direction.name in ("slant", "stroke_width"):
-            images = course.along(served, z, labels, torch.tensor(direction.vector), (*direction.range, 0.0))
+            images = course.along(served, z, labels, way(folder, direction), (*direction.range, 0.0))
             measured = ATTRIBUTES[direction.name](images).reshape(40, 3)
             assert (measured[:, 1] > measured[:, 0]).double().mean() >= 0.9
             read = judge.judge(images).label.reshape(40, 3)
@@ -212,3 +224,26 @@ def test_it_answers_every_endpoint(folder: Path, shipped: Server) -> None:
             scored = http.post("/score", json={**named, "images": [tiles[0]["b64_json"]]})
             assert len(scored.json()["scores"]) == 1
         assert http.get(f"/models/{manifest.name}").json()["manifest"]["name"] == manifest.name
+
+
+def test_bent_directions_are_climbed_one_after_the_other_as_the_model_names_them(shipped: Server) -> None:
+    folder = next(folder for folder in BUNDLES if folder.parent.name == "vae_2d")
+    held = load_bundle(folder, "cpu").landscapes
+    moves = {"stroke_width": -1.5, "slant": 1.0}
+    asked = {"model": "vae_2d", "n": 3, "seed": 5, "return_latents": True}
+    with httpx.Client(base_url=shipped.url) as http:
+
+        def latents(**more: Any) -> Array:
+            answer = http.post("/generate", json=asked | more).json()
+            return np.array([image["latent"] for image in answer["images"]])
+
+        start, moved = latents(), latents(directions=moves)
+        assert np.array_equal(moved, latents(directions=dict(reversed(moves.items()))))
+        refused = http.post("/generate", json=asked | {"directions": {"slant": 9}})
+    names = [one.name for one in manifest_of(folder).directions]
+    assert names.index("slant") < names.index("stroke_width")
+    climbed = held["slant"].climb(start, moves["slant"])
+    climbed = held["stroke_width"].climb(climbed, moves["stroke_width"])
+    assert moved == pytest.approx(climbed, abs=1e-4)
+    assert abs(moved - start).max() > 0.01
+    assert (refused.status_code, "slant goes from" in refused.text) == (422, True)

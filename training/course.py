@@ -1,8 +1,8 @@
-"""What happens along a direction of z, over many seeds: how far it may go, and whether it keeps its word."""
+"""What happens along a way through z, over many seeds: how far it may go, and whether it keeps its word."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,23 @@ NOTCHES = (2.0, 1.75, 1.5, 1.25, 1.0, 0.75, 0.5, 0.4, 0.3)
 """Where a range may end, the farthest first. One is a standard deviation of the trait."""
 
 
+class Way(Protocol):
+    """Where z goes, amount by amount."""
+
+    def move(self, z: Tensor, amount: float) -> Tensor:
+        """z float64 [n, latent_dim] after this much of the way."""
+        ...
+
+
+class Straight(NamedTuple):
+    """Along a vector, float64 [latent_dim]."""
+
+    vector: Tensor
+
+    def move(self, z: Tensor, amount: float) -> Tensor:
+        return z + amount * self.vector
+
+
 class Course(NamedTuple):
     """What was read at every amount."""
 
@@ -32,7 +49,7 @@ class Course(NamedTuple):
 
 
 class Traveller:
-    """Follows directions of one bundle's z."""
+    """Follows ways through one bundle's z."""
 
     def __init__(self, served: Served, judge: Classifier) -> None:
         self._served, self._judge = served, judge
@@ -41,19 +58,19 @@ class Traveller:
         self.label = traits.read(judge, image).label if self._asked is None else self._asked
         """int64 [seeds]: the digit that each seed is to stay."""
 
-    def follow(self, vector: Tensor, amounts: Sequence[float]) -> Course:
-        """The images at z + amount * vector, read."""
-        image = along(self._served, self._z, self._asked, vector, amounts)
+    def follow(self, way: Way, amounts: Sequence[float]) -> Course:
+        """The images at these amounts of the way, read."""
+        image = along(self._served, self._z, self._asked, way, amounts)
         reading = traits.read(self._judge, image)
         shape = (len(self._z), len(amounts), -1)
         return Course(reading.trait.reshape(shape), reading.label.reshape(shape[:2]))
 
-    def limits(self, vector: Tensor, kept: float) -> tuple[float, float] | None:
+    def limits(self, way: Way, kept: float) -> tuple[float, float] | None:
         """The farthest amounts, down and up, at which that share of the images keep their digit; None where
         not even the nearest do. Farther out fewer do, so the notches are halved until one is found."""
 
         def stays(amount: float) -> bool:
-            return self.kept(self.follow(vector, [amount])) >= kept
+            return self.kept(self.follow(way, [amount])) >= kept
 
         low = bisect_left(NOTCHES, True, key=lambda notch: stays(-notch))
         high = bisect_left(NOTCHES, True, key=stays)
@@ -64,11 +81,9 @@ class Traveller:
         return float((course.label == self.label.unsqueeze(1)).double().mean(0).min())
 
 
-def along(
-    served: Served, z: Tensor, label: Tensor | None, vector: Tensor, amounts: Sequence[float]
-) -> Tensor:
-    """The images of z + amount * vector, uint8 [seeds * amounts, 28, 28], a seed's together."""
-    moved = z.double().unsqueeze(1) + torch.tensor(amounts, dtype=torch.float64).unsqueeze(1) * vector
+def along(served: Served, z: Tensor, label: Tensor | None, way: Way, amounts: Sequence[float]) -> Tensor:
+    """The images along the way from z, uint8 [seeds * amounts, 28, 28], a seed's together."""
+    moved = torch.stack([way.move(z.double(), amount) for amount in amounts], 1)
     repeated = None if label is None else label.repeat_interleave(len(amounts))
     return served.decode(moved.flatten(0, 1).float(), repeated)
 

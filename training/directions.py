@@ -8,6 +8,9 @@ mean over seeds of the row of J that is to move, and R the mean of J^T J over th
 as in Fisher's discriminant: of all directions that move the trait alike on average, the one that moves the
 rest least in each image. The classifier's log-odds are part of the rest, so that a 3 stays a 3.
 
+On a plane no vector holds its word everywhere: there a trait is measured all over it, and the way goes up
+its slope (service/engine/landscape.py).
+
 Towards a digit, where z holds the digit: the regression of its probability on z over all images, since what
 lies near is no guide to what lies far.
 
@@ -32,9 +35,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from service.manifest import Direction, File, Found
-from training import classifier, course, sefa, traits
-from training.course import Course, Traveller
+from training import classifier, course, landscape, sefa, traits
+from training.course import Course, Straight, Traveller, Way
 from training.evaluate import record
+from training.landscape import Slope
 from training.sensitivity import SPREAD, gram, sensitivity
 from training.served import Served
 from training.traits import ATTRIBUTES, NAMES
@@ -59,7 +63,11 @@ TRIED, MEASURED = 10, 2
 """Unsupervised directions of each method: the first ten, and of these the two that move the rest least."""
 PICTURED, LOOKS = range(2), 7
 
-Method = Literal["regression", "sefa", "principal"]
+Method = Literal["regression", "landscape", "sefa", "principal"]
+
+
+Files = dict[str, bytes]
+"""A direction's own, by name."""
 
 
 class Candidate(NamedTuple):
@@ -68,9 +76,9 @@ class Candidate(NamedTuple):
     name: str
     method: Method
     trait: int
-    vector: Tensor
-    """float64 [latent_dim]. Along a unit of it an attribute grows by one of its standard deviations, on
-    average; towards a digit, a unit is one standard deviation of a coordinate of z."""
+    way: Straight | Slope
+    """Along a unit of it an attribute grows by one of its standard deviations, on average; towards a digit, a
+    unit is one standard deviation of a coordinate of z."""
 
 
 class Findings(NamedTuple):
@@ -88,16 +96,16 @@ class Search:
     def __init__(self, served: Served) -> None:
         self.served = served
         self.conditional = served.manifest.conditional
-        judge = classifier.load()
+        self.judge = classifier.load()
         z, label = served.draw(SAMPLE)
         self.sample = z.double()
-        self.seen = traits.read(judge, served.decode(z, label))
+        self.seen = traits.read(self.judge, served.decode(z, label))
         self.spread = traits.spread(self.seen)
-        self.sensitivity = sensitivity(served, judge, self.spread)
-        self.traveller = Traveller(served, judge)
+        self.sensitivity = sensitivity(served, self.judge, self.spread)
+        self.traveller = Traveller(served, self.judge)
 
-    def directions(self) -> Iterator[tuple[Direction, bytes]]:
-        """Every direction that passes, with its picture; of several for a name, the first."""
+    def directions(self) -> Iterator[tuple[Direction, Files]]:
+        """Every direction that passes, with its files; of several for a name, the first."""
         found: set[str] = set()
         for candidate in self.candidates():
             measured = None if candidate.name in found else self.measured(candidate)
@@ -107,12 +115,16 @@ class Search:
 
     def candidates(self) -> Iterator[Candidate]:
         """Those for each trait, then the first of those found without names."""
+        if self.served.manifest.latent_dim == 2:
+            heights = landscape.survey(self.served, self.judge, self.spread)
+            for trait, (name, height) in enumerate(zip(NAMES, heights, strict=False)):
+                yield Candidate(name, "landscape", trait, landscape.slope(self.served, name, height))
         for trait, name in enumerate(NAMES):
             if trait < ATTRIBUTES:
                 for ridge in RIDGES:
                     yield self._scaled(name, "regression", trait, self._steepest(trait, ridge))
             elif not self.conditional:
-                yield Candidate(name, "regression", trait, rounded(self._towards(trait)))
+                yield Candidate(name, "regression", trait, Straight(rounded(self._towards(trait))))
         unnamed: dict[Method, Tensor] = {"sefa": self._sefa(), "principal": self._principal()}
         for method, rows in unnamed.items():
             ranked = [
@@ -120,23 +132,27 @@ class Search:
             ]
             yield from sorted(ranked, key=self._purity, reverse=True)[:MEASURED]
 
-    def measured(self, candidate: Candidate) -> tuple[Direction, bytes] | None:
-        """The direction with its range and what was measured of it, and its picture; None if it is not what
-        its name says."""
-        name, method, trait, vector = candidate
+    def measured(self, candidate: Candidate) -> tuple[Direction, Files] | None:
+        """The direction with its range and what was measured of it, and its files; None if it is not what its
+        name says."""
+        name, method, trait, way = candidate
         measure = self._of_attribute if trait < ATTRIBUTES else self._of_digit
-        found = measure(vector, trait)
+        found = measure(way, trait)
         if found is None or found.correlation < CORRELATION:
             return None
-        picture = self._picture(vector, found.range)
+        picture = self._picture(way, found.range)
         file = File(
             file=f"direction-{name.replace('_', '-')}.webp",
             sha256=hashlib.sha256(picture).hexdigest(),
             bytes=len(picture),
         )
+        files = {file.file: picture}
+        if isinstance(way, Slope):
+            files[way.entry.file] = way.content
         return Direction(
             name=name,
-            vector=vector.tolist(),
+            vector=way.vector.tolist() if isinstance(way, Straight) else None,
+            landscape=way.entry if isinstance(way, Slope) else None,
             range=found.range,
             found=Found(
                 method=method,
@@ -146,25 +162,25 @@ class Search:
                 moves=found.moves,
                 picture=file,
             ),
-        ), picture
+        ), files
 
-    def _of_attribute(self, vector: Tensor, trait: int) -> Findings | None:
+    def _of_attribute(self, way: Way, trait: int) -> Findings | None:
         """None if digits do not stay what they are, or if something else moves more."""
         least = KEPT_BY_LABEL if self.conditional else KEPT
-        ends = self.traveller.limits(vector, least)
+        ends = self.traveller.limits(way, least)
         if ends is None:
             return None
-        seen = self.traveller.follow(vector, torch.linspace(*ends, course.AMOUNTS).tolist())
+        seen = self.traveller.follow(way, torch.linspace(*ends, course.AMOUNTS).tolist())
         moves, kept = course.changes(seen, self.spread), self.traveller.kept(seen)
         if kept < least or max(moves, key=lambda name: moves[name]) != NAMES[trait]:
             return None
         return Findings(ends, course.correlation(seen.trait[..., trait]), kept, moves)
 
-    def _of_digit(self, vector: Tensor, trait: int) -> Findings | None:
+    def _of_digit(self, way: Way, trait: int) -> Findings | None:
         """None if too few images become that digit."""
 
         def share(amounts: Tensor) -> tuple[Course, Tensor]:
-            seen = self.traveller.follow(vector, amounts.tolist())
+            seen = self.traveller.follow(way, amounts.tolist())
             return seen, (seen.label == trait - ATTRIBUTES).double().mean(0)
 
         _, reached = share(torch.arange(1, FARTHEST + 1))
@@ -195,7 +211,8 @@ class Search:
 
     def _purity(self, candidate: Candidate) -> float:
         """How little the rest moves: -v . R v, where all v move their own trait alike."""
-        over_moves = self.sensitivity.moves @ candidate.vector
+        assert isinstance(candidate.way, Straight)
+        over_moves = self.sensitivity.moves @ candidate.way.vector
         return -float(over_moves @ self._rest(candidate.trait) @ over_moves)
 
     def _towards(self, trait: int) -> Tensor:
@@ -221,11 +238,11 @@ class Search:
 
     def _scaled(self, name: str, method: Method, trait: int, vector: Tensor) -> Candidate:
         slope = self.sensitivity.moves @ vector @ self._slopes()[:, trait]
-        return Candidate(name, method, trait, rounded(vector / slope))
+        return Candidate(name, method, trait, Straight(rounded(vector / slope)))
 
-    def _picture(self, vector: Tensor, ends: tuple[float, float]) -> bytes:
+    def _picture(self, way: Way, ends: tuple[float, float]) -> bytes:
         z, label = self.served.draw(PICTURED)
-        image = course.along(self.served, z, label, vector, torch.linspace(*ends, LOOKS).tolist())
+        image = course.along(self.served, z, label, way, torch.linspace(*ends, LOOKS).tolist())
         rows, looks = len(PICTURED), LOOKS
         sheet = image.reshape(rows, looks, 28, 28).swapaxes(1, 2).reshape(rows * 28, looks * 28)
         content = io.BytesIO()
@@ -251,15 +268,14 @@ def table(directions: list[Direction]) -> str:
 
 
 def write(bundle: Path) -> list[Direction]:
-    """Finds a bundle's directions and puts them into its manifest, their pictures beside it."""
+    """Finds a bundle's directions and puts them into its manifest, their files beside it."""
     found = list(Search(Served(bundle, torch.get_num_threads())).directions())
-    for direction, picture in found:
-        assert direction.found is not None
-        (bundle / direction.found.picture.file).write_bytes(picture)
+    files = {name: content for _, of_one in found for name, content in of_one.items()}
+    for name, content in files.items():
+        (bundle / name).write_bytes(content)
     directions = [direction for direction, _ in found]
     record(bundle, directions=[direction.model_dump() for direction in directions])
-    named = {direction.found.picture.file for direction in directions if direction.found}
-    for picture_file in bundle.glob("direction-*.webp"):
-        if picture_file.name not in named:
-            picture_file.unlink()
+    for file in (*bundle.glob("direction-*.webp"), *bundle.glob("landscape-*.png")):
+        if file.name not in files:
+            file.unlink()
     return directions

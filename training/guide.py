@@ -113,14 +113,23 @@ def figures(metrics: dict[str, Metric]) -> str:
 
 
 def directions(manifests: list[Manifest]) -> str:
-    """Slant and stroke width of every model, with all that the conditional one has."""
+    """Slant and stroke width of every model, with all that the conditional one has, and landscapes."""
     rows = ["| model | direction | from end to end | correlation | digits kept |"]
     rows.append("| --- | --- | --- | ---: | ---: |")
     for manifest in manifests:
         for direction in manifest.directions:
             if direction.name in ("slant", "stroke_width") or manifest.conditional:
                 rows.append(_row(manifest, direction))
-    return "\n".join(rows)
+    seen = [
+        _landscape(manifest, one) for manifest in manifests for one in manifest.directions if one.landscape
+    ]
+    return "\n".join([*rows, "", *seen])
+
+
+def _landscape(manifest: Manifest, direction: Direction) -> str:
+    assert direction.landscape is not None
+    picture = f"../models/{manifest.name}/{manifest.version}/{direction.landscape.file}"
+    return f'<img src="{picture}" width="19%" alt="{direction.name} all over the plane of {manifest.name}">'
 
 
 def _row(manifest: Manifest, direction: Direction) -> str:

@@ -100,7 +100,7 @@ def moved(model: Model, z: Floats, directions: Mapping[str, float]) -> Floats:
     if not directions:
         return z
     known = {direction.name: direction for direction in model.manifest.directions}
-    moves = []
+    moves: list[tuple[list[float], float]] = []
     for name, amount in directions.items():
         if name not in known:
             names = ", ".join(known) or "none"
@@ -108,8 +108,15 @@ def moved(model: Model, z: Floats, directions: Mapping[str, float]) -> Floats:
         low, high = known[name].range
         if not low <= amount <= high:
             raise refuse("directions", f"{name} goes from {low:g} to {high:g}")
-        moves.append((known[name].vector, amount))
-    return shift(z, moves)
+        if (vector := known[name].vector) is not None:
+            moves.append((vector, amount))
+    if moves:
+        z = shift(z, moves)
+    # One after the other, and it matters which is first: as the model names them, not as the request does.
+    for name in known:
+        if name in directions and name in model.landscapes:
+            z = model.landscapes[name].climb(z.astype(np.float64), directions[name]).astype(np.float32)
+    return z
 
 
 def deadline(request: Request) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from service.engine.landscape import Landscape, read_landscape
 from service.engine.session import Array, Port, Provider, Session
 from service.errors import invalid
 from service.manifest import CLASSES, SIDE, File, GoldenValues, Manifest, Role, RoleName
@@ -62,6 +63,8 @@ class Bundle:
     """The PNG of samples beside the manifest."""
     history: History | None
     """How the model learned, where the bundle says."""
+    landscapes: dict[str, Landscape]
+    """Of those directions that bend, by name."""
 
 
 def load_bundle(folder: Path, provider: Provider) -> Bundle:
@@ -87,6 +90,7 @@ def load_bundle(folder: Path, provider: Provider) -> Bundle:
         exact,
         read_inside(folder, preview.name, MANIFEST_BYTES) if preview.exists() else None,
         _history(folder, manifest),
+        _landscapes(folder, manifest),
     )
 
 
@@ -99,6 +103,7 @@ def unchanged(folder: Path, manifest: Manifest, digest: str) -> bool:
     if hashlib.sha256(data).hexdigest() != digest:
         return False
     entries: list[Role | File] = [*manifest.roles.values(), *_side_files(manifest), *_looks(manifest)]
+    entries += [direction.landscape for direction in manifest.directions if direction.landscape]
     for entry in entries:
         _verified(folder, entry)
     return True
@@ -183,6 +188,18 @@ def _verified(folder: Path, entry: Role | File) -> bytes:
 def _history(folder: Path, manifest: Manifest) -> History | None:
     files = [_verified(folder, entry) for entry in _side_files(manifest)]
     return History(*files) if files else None
+
+
+def _landscapes(folder: Path, manifest: Manifest) -> dict[str, Landscape]:
+    landscapes = {}
+    for direction in manifest.directions:
+        if entry := direction.landscape:
+            data = _verified(folder, entry)
+            try:
+                landscapes[direction.name] = read_landscape(data, entry)
+            except ValueError as error:
+                raise BundleError(folder / entry.file, str(error)) from None
+    return landscapes
 
 
 def _side_files(manifest: Manifest) -> list[File]:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from service.engine.batcher import Batcher
 from service.engine.bundle import Bundle, BundleError, History, load_bundle, unchanged
 from service.engine.folders import find_bundles
+from service.engine.landscape import Landscape
 from service.engine.memory import give_back
 from service.engine.pool import Pool
 from service.engine.session import Provider, ProviderError
@@ -35,6 +36,8 @@ class Model:
     """PNG of samples."""
     history: History | None
     """How it learned."""
+    landscapes: Mapping[str, Landscape]
+    """Of those directions that bend, by name."""
     generator: Batcher
     discriminator: Batcher | None
     encoder: Batcher | None
@@ -275,6 +278,7 @@ def _model(bundle: Bundle, pool: Pool, max_batch: int) -> Model:
         bundle.exact,
         bundle.preview,
         bundle.history,
+        bundle.landscapes,
         batchers["generator"],
         batchers.get("discriminator"),
         batchers.get("encoder"),

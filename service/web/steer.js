@@ -13,7 +13,7 @@ const LOOKS = 7
 
 /** Groups of directions that are folded away. */
 const MORE = ["Towards a digit", "Found without supervision"]
-const kindOf = ({ name, found }) => (name.startsWith("digit_") ? 1 : found && found.method !== "regression" ? 2 : 0)
+const kindOf = ({ name, found }) => (name.startsWith("digit_") ? 1 : found && ["sefa", "principal"].includes(found.method) ? 2 : 0)
 const label = (name, found) => title(name) + (found && found.trait !== name ? `: ${title(found.trait)}` : "")
 
 const start = () => state.picked[0] ?? { seed: state.seed, label: current().conditional ? 3 : null }
@@ -77,10 +77,18 @@ export function open(root) {
 		bare.open ||= !directions.length
 		follow()
 		if (!directions.length) return
-		const along = directions.flatMap(({ vector, range: [low, high] }) =>
-			times(LOOKS, (i) => base.latent.map((value, j) => value + (low + ((high - low) * i) / (LOOKS - 1)) * vector[j])))
-		const made = await images("decode", body(along), signal)
-		looks.forEach((strip, k) => strip.append(...made.slice(k * LOOKS, (k + 1) * LOOKS).map((image) => canvas(image))))
+		// All that are straight in one request; a bent way only the service knows, an amount a request.
+		const amounts = directions.map(({ range: [low, high] }) => times(LOOKS, (i) => low + ((high - low) * i) / (LOOKS - 1)))
+		const straight = [...directions.keys()].filter((k) => directions[k].vector)
+		const along = straight.flatMap((k) => amounts[k].map((amount) =>
+			base.latent.map((value, j) => value + amount * directions[k].vector[j])))
+		const made = straight.length ? await images("decode", body(along), signal) : []
+		straight.forEach((k, at) => looks[k].append(...made.slice(at * LOOKS, (at + 1) * LOOKS).map((image) => canvas(image))))
+		await Promise.all(directions.map(async ({ name, vector }, k) => {
+			if (vector) return
+			const bent = amounts[k].map((amount) => images("decode", { ...body([base.latent]), directions: { [name]: amount } }, signal))
+			looks[k].append(...(await Promise.all(bent)).map(([image]) => canvas(image)))
+		}))
 	}
 
 	function follow() {

@@ -18,6 +18,7 @@ from tests.service.bundles import LATENT, write_bundle
 from tests.training.conftest import few
 from training import course, directions, sefa, sensitivity, traits
 from training.attributes import ATTRIBUTES
+from training.course import Straight
 from training.directions import Candidate, Search
 from training.served import Served, read_manifest
 
@@ -80,7 +81,8 @@ def test_what_was_measured_is_true_and_within_the_bars(found: dict[str, Directio
 def test_z3_does_nothing_so_no_direction_has_much_of_it(found: dict[str, Direction]) -> None:
     for direction in found.values():
         if direction.found and direction.found.method == "regression":
-            assert abs(direction.vector[3]) < 0.1 * np.linalg.norm(direction.vector)
+            vector = np.array(direction.vector)
+            assert abs(vector[3]) < 0.1 * np.linalg.norm(vector)
 
 
 def test_directions_are_written_with_their_pictures_and_nothing_else_changes(
@@ -91,8 +93,9 @@ def test_directions_are_written_with_their_pictures_and_nothing_else_changes(
     (bundle / "direction-gone.webp").write_bytes(b"of an earlier search")
     one = found["slant"]
     assert one.found is not None
+    one_file = one.found.picture.file
     monkeypatch.setattr(Search, "__init__", lambda self, served: None)
-    monkeypatch.setattr(Search, "directions", lambda self: iter([(one, b"picture")]))
+    monkeypatch.setattr(Search, "directions", lambda self: iter([(one, {one_file: b"picture"})]))
     assert directions.write(bundle) == [one]
     after = read_manifest(bundle)
     assert after.directions == [one]
@@ -178,12 +181,15 @@ def test_of_several_ways_to_a_name_the_first_that_holds_is_taken() -> None:
 
         def candidates(self) -> Iterator[Candidate]:
             for name, length in (("slant", 1.0), ("slant", 2.0), ("slant", 3.0), ("width", 4.0)):
-                yield Candidate(name, "regression", 0, torch.full((2,), length, dtype=torch.float64))
+                way = Straight(torch.full((2,), length, dtype=torch.float64))
+                yield Candidate(name, "regression", 0, way)
 
         def measured(self, candidate: Candidate) -> Any:
-            self.measurements.append((candidate.name, float(candidate.vector[0])))
-            return None if candidate.vector[0] == 1 else (candidate, b"")
+            assert isinstance(candidate.way, Straight)
+            self.measurements.append((candidate.name, length := float(candidate.way.vector[0])))
+            return None if length == 1 else (length, {})
 
     search = Tried()
-    assert [found.vector[0] for found, _ in search.directions()] == [2, 4]
+    kept: list[Any] = [*search.directions()]
+    assert kept == [(2, {}), (4, {})]
     assert search.measurements == [("slant", 1), ("slant", 2), ("width", 4)]

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from service.engine.bundle import BundleError, load_bundle
+from service.engine.bundle import BundleError, load_bundle, unchanged
 from tests.service import bundles
 from tests.service.bundles import BUILD, replace_role, rewrite_manifest, write_bundle
 
@@ -119,6 +120,53 @@ def test_a_direction_s_picture_is_checked_like_any_other_file(bundle: Path) -> N
     assert refusal(bundle).startswith(f"{path}: is corrupted or was replaced")
     path.write_bytes(b"ink")
     assert load_bundle(bundle, "cpu").manifest.directions[0].found
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Path:
+    """The shipped model of two latent dimensions, whose directions have landscapes."""
+    shipped = next((Path(__file__).parents[3] / "models" / "vae_2d").iterdir())
+    return Path(shutil.copytree(shipped, tmp_path / "models" / "vae_2d" / shipped.name))
+
+
+def test_a_landscape_is_checked_and_read(plane: Path) -> None:
+    held = load_bundle(plane, "cpu")
+    bent = {one.name: one.landscape for one in held.manifest.directions if one.landscape}
+    assert held.landscapes.keys() == bent.keys() >= {"slant", "stroke_width"}
+    path = plane / bent["slant"].file
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + b"x")
+    assert refusal(plane).startswith(f"{path}: is corrupted or was replaced")
+    with pytest.raises(BundleError, match="corrupted"):
+        unchanged(plane, held.manifest, held.digest)
+    path.write_bytes(b"no picture")
+    digest = hashlib.sha256(b"no picture").hexdigest()
+
+    def name_it(manifest: dict[str, Any]) -> None:
+        slant = next(one for one in manifest["directions"] if one["name"] == "slant")
+        slant["landscape"].update(bytes=10, sha256=digest)
+
+    edit(plane, name_it)
+    assert refusal(plane).startswith(f"{path}: is no PNG")
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"vector": None}, "either a vector or a landscape"),
+        ({"vector": [1.0]}, "ink is not 4 wide"),
+        ({"landscape": "both"}, "either a vector or a landscape"),
+        ({"landscape": "alone", "vector": None}, "z is no plane"),
+    ],
+)
+def test_a_direction_is_a_vector_or_on_a_plane_a_landscape(
+    bundle: Path, change: dict[str, Any], wrong: str
+) -> None:
+    entry = {"file": "a.png", "sha256": "0" * 64, "bytes": 1, "reach": 4, "low": 0, "high": 1}
+    if "landscape" in change:
+        change = change | {"landscape": entry}
+    edit(bundle, lambda manifest: manifest["directions"][0].update(change))
+    assert wrong in refusal(bundle)
 
 
 def test_a_network_that_is_none_is_refused_though_its_digest_fits(bundle: Path) -> None:
