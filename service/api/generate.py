@@ -1,7 +1,6 @@
 """POST and GET /generate: images from a seed."""
 
 import hashlib
-import secrets
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,7 +13,7 @@ from service.api.answer import aside, file_answer, headers_of, json_answer, memb
 from service.api.body import json_body
 from service.api.etag import matches
 from service.api.openapi import BareRoute, json_response, problems, query_parameters, request_body
-from service.engine.latent import draw, seeds_of, truncate
+from service.engine.latent import any_seed, draw, seeds_of, truncate
 from service.engine.registry import Model
 from service.errors import ServiceError, fields_of, invalid
 from service.schemas import GenerateQuery, GenerateRequest, GenerateResponse
@@ -107,7 +106,7 @@ async def _answer(
         raise sampling.refuse("return_scores", f"{manifest.name} has no discriminator: leave it out")
     sampling.check_room(request, n)
     until = sampling.deadline(request)
-    seed = secrets.randbits(32) if asked.seed is None else asked.seed
+    seed = any_seed() if asked.seed is None else asked.seed
     seeds = seeds_of(seed, n)
     z, drawn = draw(seeds, manifest.latent_dim, manifest.prior, manifest.conditional)
     labels = drawn if labels is None else labels

@@ -1,4 +1,4 @@
-// Steer: one digit, moved along directions that were measured, and along the bare coordinates of z.
+// Steer: one digit, moved along measured directions and bare coordinates of z.
 
 import { slider } from "./controls.js"
 import { button, h, heading, times, title } from "./dom.js"
@@ -11,10 +11,10 @@ import { anySeed, set, state, tileKey } from "./state.js"
 const COORDINATES = 10
 const LOOKS = 7
 
-/** Groups of directions that are folded away. */
-const MORE = ["Towards a digit", "Found without supervision"]
-const kindOf = ({ name, found }) => (name.startsWith("digit_") ? 1 : found && ["sefa", "principal"].includes(found.method) ? 2 : 0)
-const label = (name, found) => title(name) + (found && found.trait !== name ? `: ${title(found.trait)}` : "")
+/** Groups that are folded away. */
+const MORE = ["Towards a digit", "Unsupervised"]
+const kindOf = ({ name }) => (name.startsWith("digit_") ? 1 : /^(sefa|principal)_/.test(name) ? 2 : 0)
+const label = (name, trait) => title(name) + (trait && trait !== name ? `: ${title(trait)}` : "")
 
 const start = () => state.picked[0] ?? { seed: state.seed, label: current().conditional ? 3 : null }
 
@@ -32,7 +32,7 @@ export function open(root) {
 	let directions = []
 
 	root.append(
-		heading("Steer", "Some directions in latent space mean something. Pull on one and watch what changes, and what stays."),
+		heading("Steer", "Some directions in latent space mean something. Pull on one: what changes, what stays?"),
 		h("div.pair", h("div.big", after, "steered"), h("div.big", before, caption)),
 		h("div.actions",
 			button("Back to the start", () => reset({})),
@@ -58,7 +58,7 @@ export function open(root) {
 			set({ moves: { ...state.moves, [name]: Number(at.toFixed(2)) } }))
 	}
 
-	/** Sliders; with each direction how the digit looks along it. */
+	/** Sliders, each with how the digit looks along it. */
 	async function build(signal) {
 		const { manifest } = await detail(current().name, signal)
 		const found = await describe(start(), signal)
@@ -70,25 +70,20 @@ export function open(root) {
 		const looks = directions.map(() => h("div.strip", { "aria-hidden": true }))
 		const limit = manifest.prior === "normal" ? 3 : 1
 		const rows = directions.map(({ name, range: [low, high], found }, k) =>
-			h("div.direction", looks[k], lever(name, label(name, found), low, high, 0, 2)))
+			h("div.direction", looks[k], lever(name, label(name, found?.trait), low, high, 0, 2)))
 		const group = (kind) => rows.filter((_, k) => kindOf(directions[k]) === kind)
 		named.replaceChildren(...group(0), ...MORE.map((name, i) => group(i + 1).length ? h("details", h("summary", name), group(i + 1)) : ""))
 		dims.replaceChildren(...base.latent.slice(0, COORDINATES).map((value, i) => lever(`z${i}`, `z${i}`, -limit, limit, value, 2)))
 		bare.open ||= !directions.length
 		follow()
-		if (!directions.length) return
-		// All that are straight in one request; a bent way only the service knows, an amount a request.
-		const amounts = directions.map(({ range: [low, high] }) => times(LOOKS, (i) => low + ((high - low) * i) / (LOOKS - 1)))
-		const straight = [...directions.keys()].filter((k) => directions[k].vector)
-		const along = straight.flatMap((k) => amounts[k].map((amount) =>
-			base.latent.map((value, j) => value + amount * directions[k].vector[j])))
-		const made = straight.length ? await images("decode", body(along), signal) : []
-		straight.forEach((k, at) => looks[k].append(...made.slice(at * LOOKS, (at + 1) * LOOKS).map((image) => canvas(image))))
-		await Promise.all(directions.map(async ({ name, vector }, k) => {
-			if (vector) return
-			const bent = amounts[k].map((amount) => images("decode", { ...body([base.latent]), directions: { [name]: amount } }, signal))
-			looks[k].append(...(await Promise.all(bent)).map(([image]) => canvas(image)))
-		}))
+		const decode = (latents, directions) => images("decode", { ...body(latents), directions }, signal)
+		const look = ({ name, vector, range: [low, high] }) => {
+			const amounts = times(LOOKS, (i) => low + ((high - low) * i) / (LOOKS - 1))
+			if (vector) return decode(amounts.map((at) => base.latent.map((z, j) => z + at * vector[j])))
+			// It bends.
+			return Promise.all(amounts.map((at) => decode([base.latent], { [name]: at }))).then((each) => each.flat())
+		}
+		await Promise.all(directions.map(async (one, k) => looks[k].append(...(await look(one)).map((image) => canvas(image)))))
 	}
 
 	function follow() {

@@ -196,7 +196,7 @@ def test_a_digit_is_steered_along_measured_directions(playground: Playground) ->
     moved = playground.images("generate", seed=4, labels=3, directions={"slant": float(slant.input_value())})
     playground.until_shown("[aria-label=Steered]", moved)
     assert not page.locator("details .direction").first.is_visible()
-    page.get_by_text("Found without supervision").click()
+    page.get_by_text("Unsupervised").click()
     assert page.locator("details .direction").first.is_visible()
     page.get_by_role("combobox", name="Model").select_option("gan")
     page.get_by_text("Towards a digit").click()
@@ -205,6 +205,20 @@ def test_a_digit_is_steered_along_measured_directions(playground: Playground) ->
     (end,) = (one["range"][1] for one in manifest["directions"] if one["name"] == "digit_0")
     zero = playground.images("generate", model="gan", seed=4, directions={"digit_0": end})
     playground.until_shown("[aria-label=Steered]", zero)
+
+
+def test_a_way_that_bends_is_shown_and_steered_along(playground: Playground) -> None:
+    page = playground.open("#steer?seed=4&model=vae_2d")
+    slant = page.get_by_role("slider", name="Slant", exact=True)
+    slant.press("Home")
+    asked = {"model": "vae_2d", "seed": 4}
+    low, high = httpx.get(f"{playground.url}/models/vae_2d").json()["manifest"]["directions"][0]["range"]
+    moved = playground.images("generate", **asked, directions={"slant": low})
+    assert not np.array_equal(moved, playground.images("generate", **asked))
+    playground.until_shown("[aria-label=Steered]", moved)
+    amounts = [low + (high - low) * i / 6 for i in range(7)]
+    along = [playground.images("generate", **asked, directions={"slant": amount}) for amount in amounts]
+    playground.until_shown("[aria-label=Directions] > .direction:first-child canvas", np.concatenate(along))
 
 
 def test_the_same_seeds_go_through_every_model(playground: Playground) -> None:
