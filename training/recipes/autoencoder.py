@@ -26,9 +26,9 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe
 @dataclass(frozen=True)
 class Config(contract.Config):
     steps: int = 16_000
-    latent_dim: int = 12
+    latent_dim: int = 20
     """Size of the code."""
-    flow: int = 6
+    flow: int = 8
     """Couplings of the map from N(0, I) to codes; 0 leaves a scale and a shift for each coordinate."""
     learning_rate: float = 2e-3
     """Adam's step size."""

@@ -26,11 +26,11 @@ from training.recipe import Batch, Losses, Paper, Phase, Recipe
 @dataclass(frozen=True)
 class Config(contract.Config):
     steps: int = 16_000
-    latent_dim: int = 16
+    latent_dim: int = 24
     """Size of z."""
     likelihood: Literal["bernoulli", "gaussian"] = "gaussian"
     """p(x|z) of a pixel; "gaussian" has one variance for all, at its optimum (arXiv 2006.13202)."""
-    flow: int = 6
+    flow: int = 8
     """Couplings of the learned prior (arXiv 1605.08803); 0 is N(0, I)."""
     beta: float = 1.0
     """Weight of the KL term (arXiv 1804.03599); 1 is the paper's bound."""
