@@ -64,7 +64,7 @@ CATALOGUE = {
         "near copies",
         ".1%",
         "share of samples that are nearer to a training digit, in pixels, than all but 1 % of the test digits"
-        " of their class are: memorisation.",
+        " of their class are: memorisation; but blur too, as a mean of many digits is near to them all.",
     ),
     "confidence": Entry("confidence", ".3f", "the classifier's mean probability for the likeliest digit."),
     "mnist_score": Entry(
