@@ -40,7 +40,8 @@ class Landscape:
         by_row, by_column = np.gradient(height, self._step)
         slope = np.stack([by_column, by_row], -1)
         squared = np.square(slope).sum(-1, keepdims=True)
-        self._velocity = slope / (squared + max(FLAT * squared.mean(), np.finfo(np.float64).tiny))
+        velocity = slope / (squared + max(FLAT * squared.mean(), np.finfo(np.float64).tiny))
+        self._velocity = velocity.astype(np.float32)  # of several to a model, which stays in memory
 
     def climb(self, z: Floats, amount: float) -> Floats:
         """z [n, 2] after this much of the way; down for a negative amount."""
