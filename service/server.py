@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.busy_poll import BusyPoll
 from service.errors import PROBLEM_JSON, ServiceError, problem
 from service.handlers import CLIENT_CLOSED_REQUEST, render
 from service.middleware import SECURITY_HEADERS
@@ -54,6 +55,7 @@ class Config(uvicorn.Config):
         )
         self.settings = settings
         self.draining = False
+        self.busy_poll = BusyPoll(settings.busy_poll_us / 1e6) if settings.busy_poll_us else None
         self.let_others_in: Callable[[], None] = lambda: None
         """To be called when a connection was made: where one came, there may be more."""
 
@@ -249,6 +251,11 @@ class Connection(HttpToolsProtocol):
         self._running = (cycle, task)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.config.busy_poll is not None:
+            self.config.busy_poll.begin(self.loop)
 
     def _refuse(self, error: ServiceError) -> None:
         """Answers outside of the application, where that is possible, and closes the connection."""

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     """Where networks run. auto: CUDA if it initialises, else the processor; cuda: CUDA or no start at all."""
     threads: int = Field(default=0, ge=0, le=1024)
     """How many runs of a network go on at once; 0 takes the container's CPU quota."""
+    busy_poll_us: int = Field(default=100, ge=0, le=100_000)
+    """Microseconds after each answer in which the process looks for the next request instead of sleeping:
+    who asks from the same machine, one request after the other, then waits for no waking. 0: none."""
 
     max_batch: int = Field(default=64, ge=1, le=4096)
     """Most images in one run of a network; a larger request is split."""
