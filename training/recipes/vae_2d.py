@@ -35,7 +35,9 @@ class Config(contract.Config):
     """Adam's step size."""
 
 
-AS_WRITTEN = Config(batch_size=100, ema=0.0, anneal_to=1.0, flow=0, beta=1.0)
+AS_WRITTEN = Config(
+    steps=20_000, batch_size=100, ema=0.0, anneal_to=1.0, flow=0, beta=1.0, learning_rate=5e-4
+)
 
 
 class Vae2d(Recipe):
