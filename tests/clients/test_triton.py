@@ -92,8 +92,7 @@ def test_networks_that_read_images(client: Any, address: str) -> None:
     score = client.infer("cgan.discriminator", inputs, model_version=version)
     assert score.as_numpy("score").shape == (4,)
     z = client.infer("vae.encoder", [tensor("image", images)]).as_numpy("z")
-    (output,) = client.get_model_metadata("vae.encoder")["outputs"]
-    assert z.shape == (4, output["shape"][-1])
+    assert z.shape == (4, 24)
     assert client.infer("vae", [tensor("z", z)]).as_numpy("image").shape == (4, 28, 28)
 
 
