@@ -40,17 +40,16 @@ export function latest(place) {
 	}
 
 	function schedule(work, delay) {
+		place.setAttribute("aria-busy", "true")
 		clearTimeout(timer)
-		if (delay > 0) timer = setTimeout(start, delay, work)
-		else start(work)
+		timer = setTimeout(start, delay, work)
 	}
 
 	async function start(work) {
-		clearTimeout(timer)
+		timer = 0
 		controller?.abort()
 		const { signal } = (controller = new AbortController())
 		started = performance.now()
-		place.setAttribute("aria-busy", "true")
 		const slow = setTimeout(() => tell(self, "Still waiting for the service…"), SLOW_MS)
 		try {
 			await work(signal)
@@ -58,21 +57,21 @@ export function latest(place) {
 			lasted = Math.min(1000, performance.now() - started)
 			attempt = 0
 			clear(self)
-			place.removeAttribute("aria-busy")
 		} catch (error) {
 			if (signal.aborted) return
-			place.removeAttribute("aria-busy")
 			if (!(error instanceof Failure)) throw error
-			failed(error, work)
+			// A newer one that waits tells of its own.
+			if (!timer) failed(error, work)
 		} finally {
 			clearTimeout(slow)
+			if (!signal.aborted && !timer) place.removeAttribute("aria-busy")
 		}
 	}
 
 	function failed(failure, work) {
 		if (!failure.again) return tell(self, failure.message, null, true)
 		const seconds = Math.max(failure.after, Math.min(8, 2 ** attempt++))
-		tell(self, `${failure.message} Trying again in ${seconds} s.`, () => start(work), true)
+		tell(self, `${failure.message} Trying again in ${seconds} s.`, () => schedule(work), true)
 		schedule(work, seconds * 1000)
 	}
 

@@ -5,9 +5,7 @@ import { clamp, h } from "./dom.js"
 /** Right and down of the arrow keys. */
 export const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 
-/**
- * `changed()` after every piece of a stroke. Gives {element, context, clear, marked}.
- */
+/** `changed()` after every piece of a stroke. Gives {element, context, clear, marked}. */
 export function pad(side, width, colour, name, changed) {
 	let at = null
 	let down = false

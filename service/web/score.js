@@ -17,9 +17,9 @@ const READERS = { discriminator: ["score", "scores"], encoder: ["encode", "encod
 export function open(root) {
 	const result = h("div.view", { "aria-live": "polite" })
 	const asking = latest(result)
-	const fetching = latest(result)
 	const judge = () => asking.run(look)
 	const paper = pad(SIDE, 22, "#fff", "Draw a digit", judge)
+	const fetching = latest(paper.element)
 	const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => file.files[0] && put(file.files[0]) })
 	let digest = ""
 
@@ -30,7 +30,7 @@ export function open(root) {
 				ondragover: (event) => event.preventDefault(),
 				ondrop: (event) => {
 					event.preventDefault()
-					if (event.dataTransfer.files[0]) put(event.dataTransfer.files[0])
+					put(event.dataTransfer.files[0])
 				}
 			}, paper.element,
 			h("div.actions", button("Clear", () => paper.clear()), button("A picture…", () => file.click()), button("One of its own", sample)), file),
@@ -38,7 +38,7 @@ export function open(root) {
 
 	async function put(source) {
 		const picture = await createImageBitmap(source).catch(() => null)
-		if (!picture) return result.replaceChildren(h("p", "The browser cannot read this file as a picture."))
+		if (!picture) return asking.run(() => result.replaceChildren(h("p", "The browser cannot read this file as a picture.")))
 		const scale = SIDE / Math.max(picture.width, picture.height)
 		const [width, height] = [picture.width * scale, picture.height * scale]
 		paper.clear()

@@ -251,6 +251,8 @@ def test_a_drawing_is_seen_scored_restored_and_filled_in(playground: Playground)
     page.mouse.move(box["x"] + 120, box["y"] + 220, steps=8)
     page.mouse.up()
     page.get_by_text("Its own samples").wait_for()
+    # Each piece of the stroke was asked about; what the last answer shows stays.
+    page.locator("[aria-live=polite].view:not([aria-busy])").wait_for()
     page.get_by_label("What the score depends on").wait_for()
     seen = playground.pixels("[aria-label='What the networks saw']")
     assert seen.max() == 255
