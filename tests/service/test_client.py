@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from service import client as module
-from service.client import AsyncClient, Client, DigitsError
+from service.client import AsyncClient, Client, DigitsError, retry
 from tests.service.api.pictures import digit, encoded, frames, of_png, of_zip, tiles
 from tests.service.conftest import Server
 
@@ -139,7 +138,7 @@ async def test_a_busy_service_is_asked_again_when_it_says(waits: list[float]) ->
         ]
     )
     assert found == [MODELS, MODELS]
-    assert waits == [3, 1, module.LONGEST_WAIT_S] * 2
+    assert waits == [3, 1, retry.LONGEST_WAIT_S] * 2
 
 
 async def test_a_date_to_wait_for(waits: list[float]) -> None:
@@ -153,7 +152,7 @@ async def test_a_date_to_wait_for(waits: list[float]) -> None:
 async def test_without_a_time_waits_grow(waits: list[float]) -> None:
     await ask_both(lambda: [httpx.ConnectError("no")] * 3 + [httpx.Response(200, json=MODELS)])
     for i, seconds in enumerate(waits):
-        assert 0.5 <= seconds / (module.FIRST_WAIT_S * 2 ** (i % 3)) <= 1
+        assert 0.5 <= seconds / (retry.FIRST_WAIT_S * 2 ** (i % 3)) <= 1
 
 
 async def test_after_the_last_retry_the_failure_is_told(waits: list[float]) -> None:

@@ -82,7 +82,7 @@ def test_a_refusal_is_one_line(arguments: list[str], word: str, capsys: pytest.C
 def test_no_service_is_said_with_the_fix(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.client.FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr("service.client.retry.FIRST_WAIT_S", 0.0)
     assert main(["7", "--url", f"http://127.0.0.1:{free_port()}"]) == FAILED
     assert "is the service running?" in capsys.readouterr().err
 
