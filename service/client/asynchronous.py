@@ -7,18 +7,11 @@ from typing import Any, Self, Unpack
 
 import httpx
 
+from service import schemas
 from service.client import calls
 from service.client.calls import Answer, Call, End, Images, Upload
 from service.client.reply import Reply, read
 from service.client.retry import passes, wait_s
-from service.schemas import (
-    ClassifyResponse,
-    DecodeResponse,
-    EncodeResponse,
-    GenerateResponse,
-    InterpolateResponse,
-    ScoreResponse,
-)
 
 
 class AsyncClient:
@@ -38,7 +31,7 @@ class AsyncClient:
             base_url=url, timeout=timeout, transport=transport, headers=calls.headers(key)
         )
 
-    async def generate(self, **asked: Unpack[calls.Told]) -> GenerateResponse:
+    async def generate(self, **asked: Unpack[calls.Told]) -> schemas.GenerateResponse:
         return await self.ask(calls.generate(**asked))
 
     async def picture(self, **asked: Unpack[calls.Picture]) -> bytes:
@@ -51,25 +44,29 @@ class AsyncClient:
 
     async def decode(
         self, latents: Sequence[Sequence[float]], **asked: Unpack[calls.Decode]
-    ) -> DecodeResponse:
+    ) -> schemas.DecodeResponse:
         return await self.ask(calls.decode(latents, **asked))
 
     async def interpolate(
         self, start: End, end: End, **asked: Unpack[calls.Interpolate]
-    ) -> InterpolateResponse:
+    ) -> schemas.InterpolateResponse:
         return await self.ask(calls.interpolate(start, end, **asked))
 
     async def animate(self, start: End, end: End, **asked: Unpack[calls.Animate]) -> bytes:
         """A GIF, or a WebP or a strip in PNG."""
         return await self.ask(calls.animate(start, end, **asked))
 
-    async def score(self, pictures: Sequence[Upload], **asked: Unpack[calls.Score]) -> ScoreResponse:
+    async def score(self, pictures: Sequence[Upload], **asked: Unpack[calls.Score]) -> schemas.ScoreResponse:
         return await self.ask(calls.score(pictures, **asked))
 
-    async def classify(self, pictures: Sequence[Upload], **asked: Unpack[calls.Prepared]) -> ClassifyResponse:
+    async def classify(
+        self, pictures: Sequence[Upload], **asked: Unpack[calls.Prepared]
+    ) -> schemas.ClassifyResponse:
         return await self.ask(calls.classify(pictures, **asked))
 
-    async def encode(self, pictures: Sequence[Upload], **asked: Unpack[calls.Encode]) -> EncodeResponse:
+    async def encode(
+        self, pictures: Sequence[Upload], **asked: Unpack[calls.Encode]
+    ) -> schemas.EncodeResponse:
         return await self.ask(calls.encode(pictures, **asked))
 
     async def models(self) -> dict[str, Any]:

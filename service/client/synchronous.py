@@ -7,18 +7,11 @@ from typing import Any, Self, Unpack
 
 import httpx
 
+from service import schemas
 from service.client import calls
 from service.client.calls import Answer, Call, End, Images, Upload
 from service.client.reply import Reply, read
 from service.client.retry import passes, wait_s
-from service.schemas import (
-    ClassifyResponse,
-    DecodeResponse,
-    EncodeResponse,
-    GenerateResponse,
-    InterpolateResponse,
-    ScoreResponse,
-)
 
 
 class Client:
@@ -41,7 +34,7 @@ class Client:
             base_url=url, timeout=timeout, transport=transport, headers=calls.headers(key)
         )
 
-    def generate(self, **asked: Unpack[calls.Told]) -> GenerateResponse:
+    def generate(self, **asked: Unpack[calls.Told]) -> schemas.GenerateResponse:
         return self.ask(calls.generate(**asked))
 
     def picture(self, **asked: Unpack[calls.Picture]) -> bytes:
@@ -52,23 +45,29 @@ class Client:
         """uint8 [n, 28, 28]."""
         return self.ask(calls.array(**asked))
 
-    def decode(self, latents: Sequence[Sequence[float]], **asked: Unpack[calls.Decode]) -> DecodeResponse:
+    def decode(
+        self, latents: Sequence[Sequence[float]], **asked: Unpack[calls.Decode]
+    ) -> schemas.DecodeResponse:
         return self.ask(calls.decode(latents, **asked))
 
-    def interpolate(self, start: End, end: End, **asked: Unpack[calls.Interpolate]) -> InterpolateResponse:
+    def interpolate(
+        self, start: End, end: End, **asked: Unpack[calls.Interpolate]
+    ) -> schemas.InterpolateResponse:
         return self.ask(calls.interpolate(start, end, **asked))
 
     def animate(self, start: End, end: End, **asked: Unpack[calls.Animate]) -> bytes:
         """A GIF, or a WebP or a strip in PNG."""
         return self.ask(calls.animate(start, end, **asked))
 
-    def score(self, pictures: Sequence[Upload], **asked: Unpack[calls.Score]) -> ScoreResponse:
+    def score(self, pictures: Sequence[Upload], **asked: Unpack[calls.Score]) -> schemas.ScoreResponse:
         return self.ask(calls.score(pictures, **asked))
 
-    def classify(self, pictures: Sequence[Upload], **asked: Unpack[calls.Prepared]) -> ClassifyResponse:
+    def classify(
+        self, pictures: Sequence[Upload], **asked: Unpack[calls.Prepared]
+    ) -> schemas.ClassifyResponse:
         return self.ask(calls.classify(pictures, **asked))
 
-    def encode(self, pictures: Sequence[Upload], **asked: Unpack[calls.Encode]) -> EncodeResponse:
+    def encode(self, pictures: Sequence[Upload], **asked: Unpack[calls.Encode]) -> schemas.EncodeResponse:
         return self.ask(calls.encode(pictures, **asked))
 
     def models(self) -> dict[str, Any]:
