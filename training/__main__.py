@@ -194,7 +194,8 @@ def compare_labels(
 
     torch.set_num_threads(threads)
     digits, test = data.load("train", data_dir), data.load("t10k", data_dir)
-    comparison = semisupervised.compare(Config(steps=steps), digits, test, runs_dir)
+    # The judge that keeps the samples varied knows nothing of classes, and would make two nets of one.
+    comparison = semisupervised.compare(Config(steps=steps, dense_judge=False), digits, test, runs_dir)
     if comparison is None:
         print("Saved. To go on, run the same command again.")
         raise SystemExit(130)

@@ -1,9 +1,10 @@
 """What is particular to the semi-supervised GAN: which labels it reads, and what its outputs mean."""
 
+import pytest
 import torch
 
 from training.data import Digits
-from training.recipes.sgan import MOVE, Config, Discriminator, Sgan, moved
+from training.recipes.sgan import MOVE, Classifier, Config, Discriminator, Sgan, moved
 
 SMALL = Config(labels=20, labelled_batch=8)
 
@@ -40,11 +41,35 @@ def test_labelled_digits_come_with_their_own_label(digits: Digits) -> None:
 
 def test_the_odds_of_being_real_are_the_sum_over_classes_against_one() -> None:
     """D(x) = Z / (Z + 1): a softmax over the K logits and a zero for "generated" (arXiv 1606.03498)."""
-    judge = Discriminator(channels=4, minibatch_deviation=False)
+    classifier = Classifier(channels=4, minibatch_deviation=False)
     image = torch.rand(3, 1, 28, 28) * 2 - 1
-    logits = judge.classifier(image)
-    with_generated = torch.cat([logits, torch.zeros(3, 1)], 1).softmax(1)
-    torch.testing.assert_close(judge(image).sigmoid(), 1 - with_generated[:, -1])
+    with_generated = torch.cat([classifier(image), torch.zeros(3, 1)], 1).softmax(1)
+    odds, _ = classifier.judge(image)
+    torch.testing.assert_close(odds.sigmoid(), 1 - with_generated[:, -1])
+
+
+def test_the_score_is_the_mean_of_the_judges_log_odds() -> None:
+    image = torch.rand(3, 1, 28, 28) * 2 - 1
+    both = Discriminator(Config(minibatch_deviation=False))
+    assert both.dense is not None
+    odds, _ = both.classifier.judge(image)
+    torch.testing.assert_close(both(image), (odds + both.dense(image)) / 2)
+    one = Discriminator(Config(minibatch_deviation=False, dense_judge=False))
+    torch.testing.assert_close(one(image), one.classifier.judge(image)[0])
+
+
+@pytest.mark.parametrize(
+    ("share", "classifier", "dense"), [(0.25, True, True), (0, False, True), (1, True, False)]
+)
+def test_the_generator_hears_each_judge_by_its_share(
+    digits: Digits, share: float, classifier: bool, dense: bool
+) -> None:
+    recipe = Sgan(Config(classifier_share=share))
+    loss = recipe.generate(digits.minibatch(16, 0, 0))["loss"]
+    assert recipe.discriminator.dense is not None
+    for judge, heard in ((recipe.discriminator.classifier, classifier), (recipe.discriminator.dense, dense)):
+        gradients = torch.autograd.grad(loss, list(judge.parameters()), retain_graph=True, allow_unused=True)
+        assert any(one is not None and one.any() for one in gradients) == heard
 
 
 def test_without_the_gan_only_the_classifier_is_trained() -> None:
@@ -52,12 +77,12 @@ def test_without_the_gan_only_the_classifier_is_trained() -> None:
 
 
 def test_a_batch_s_variety_says_how_real_it_is_and_nothing_of_its_digits() -> None:
-    judge = Discriminator(channels=4, minibatch_deviation=True)
-    assert judge.variety is not None
-    torch.nn.init.ones_(judge.variety.weight)
+    classifier = Classifier(channels=4, minibatch_deviation=True)
+    assert classifier.variety is not None
+    torch.nn.init.ones_(classifier.variety.weight)
     image = torch.rand(16, 1, 28, 28) * 2 - 1
     alike = image[:1].expand(16, -1, -1, -1)
-    varied, same = judge.judge(image), judge.judge(alike)
+    varied, same = classifier.judge(image), classifier.judge(alike)
     assert varied[0][0] > same[0][0] + 1e-3
     torch.testing.assert_close(varied[1][0], same[1][0])
 

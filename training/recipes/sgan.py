@@ -9,7 +9,9 @@ are log sum_k exp l_k(x) and D(x) = Z(x) / (Z(x) + 1) with Z(x) = sum_k exp l_k(
 Only `labels` of the 60,000 digits come with their label; the others teach D what digits look like. G
 minimises -E_z[log D(G(z))]. The served bundle adds what makes use of digits without a label in the classes,
 too: p(y | x) is to be the same for a digit moved by up to two pixels (consistency: Zhang et al. 2020, arXiv
-1910.12027), sure of each digit and balanced over all (Springenberg 2016, arXiv 1511.06390).
+1910.12027), sure of each digit and balanced over all (Springenberg 2016, arXiv 1511.06390). Such a classifier
+cares little for where a digit stands or how it leans, and G, judged by it alone, draws a few digits well; a
+second judge, fully connected and without classes, keeps G varied.
 
     python -m training train sgan                   (as served)
     python -m training train sgan --labels 1000     (with 1,000 labels)
@@ -27,7 +29,7 @@ from training import losses
 from training import recipe as contract
 from training.distributed import mean, whole
 from training.negatives import taught
-from training.networks import MinibatchDeviation, ToImage, mlp, strided
+from training.networks import MinibatchDeviation, ToImage, judged, mlp, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 CLASSES = 10
@@ -49,7 +51,11 @@ class Config(contract.GanConfig):
     adversarial: bool = True
     """False leaves out the GAN and trains the classifier on the labelled digits alone."""
     channels: int = 16
-    """Channels of D's 14x14 maps; twice as many at 7x7, four times at 3x3."""
+    """Channels of the classifier's 14x14 maps; twice as many at 7x7, four times at 3x3."""
+    dense_judge: bool = True
+    """Whether a fully connected judge without classes looks at each image, too."""
+    classifier_share: float = 0.25
+    """What the classifier then counts for in G's objective, from 0 to 1; the other judge has the rest."""
     consistency: float = 3.0
     """Weight of |p(y | x) - p(y | x moved)|^2 (arXiv 1910.12027)."""
     certainty: float = 0.1
@@ -67,37 +73,62 @@ AS_WRITTEN = Config(
     r1_gamma=0.0,
     negatives=0,
     minibatch_deviation=False,
+    dense_judge=False,
     consistency=0.0,
     certainty=0.0,
     balance=0.0,
 )
 
 
-class Discriminator(nn.Module):
-    """The log-odds of being real [batch]: log Z(x)."""
+class Classifier(nn.Module):
+    """Images [batch, 1, 28, 28] to the digits' logits [batch, 10], which say how real an image is, too."""
 
     def __init__(self, channels: int, minibatch_deviation: bool) -> None:
         super().__init__()
         self.features = nn.Sequential(*strided(channels, batch_norm=False))
-        self.classifier = nn.Sequential(self.features, nn.Linear(36 * channels, CLASSES))
+        self.classes = nn.Linear(36 * channels, CLASSES)
         self.deviation = MinibatchDeviation() if minibatch_deviation else None
         self.variety = nn.Linear(1, 1, bias=False) if minibatch_deviation else None
 
     def forward(self, image: Tensor) -> Tensor:
-        odds, _ = self.judge(image)
-        return odds
+        logits: Tensor = self.classes(self.features(image))
+        return logits
 
     def judge(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The log-odds [batch], and the digits' logits [batch, 10].
+        """The log-odds of being real [batch], log Z(x), and the digits' logits.
 
         How much the features vary over the batch says whether it is real, and nothing of which digits it has.
         """
         features = self.features(image)
-        logits: Tensor = self.classifier[1](features).float()
+        logits: Tensor = self.classes(features).float()
         odds = logits.logsumexp(1)
         if self.deviation is not None and self.variety is not None:
             odds = odds + self.variety(self.deviation(features)[:, -1:].float()).squeeze(1)
         return odds, logits
+
+
+class Discriminator(nn.Module):
+    """The judges' mean log-odds of being real [batch]."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.classifier = Classifier(config.channels, config.minibatch_deviation)
+        self.dense: nn.Module | None = None
+        if config.dense_judge:
+            body = [nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2)]
+            self.dense = nn.Sequential(*body, *judged(256, config.minibatch_deviation))
+        share = config.classifier_share
+        self.shares = [share, 1 - share] if config.dense_judge else [1.0]
+
+    def each(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The log-odds [judges, batch], and the digits' logits [batch, 10]."""
+        odds, logits = self.classifier.judge(image)
+        each = [odds] if self.dense is None else [odds, self.dense(image).float()]
+        return torch.stack(each), logits
+
+    def forward(self, image: Tensor) -> Tensor:
+        odds, _ = self.each(image)
+        return odds.mean(0)
 
 
 def moved(image: Tensor) -> Tensor:
@@ -127,7 +158,7 @@ class Sgan(Recipe):
         self.config: Config = config
         self.latent_dim = config.latent_dim
         self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 512, 784), ToImage())
-        self.discriminator = Discriminator(config.channels, config.minibatch_deviation)
+        self.discriminator = Discriminator(config)
         # Part of the state, so that a resumed run knows the same labels. A row of zeros is a free place.
         self.register_buffer("known_image", torch.zeros(config.labels, 1, 28, 28))
         self.register_buffer("known_label", torch.zeros(config.labels, CLASSES))
@@ -173,14 +204,15 @@ class Sgan(Recipe):
         z = draw_z(self.prior, len(batch.image), self.latent_dim)
         regularise = config.r1_gamma > 0 and batch.step % config.r1_every == 0
         image = batch.image.requires_grad_(regularise)
-        real, logits = self.discriminator.judge(image)
-        fake = self.discriminator(self.generator(z).detach())
+        real, logits = self.discriminator.each(image)
+        fake, _ = self.discriminator.each(self.generator(z).detach())
         loss = supervised + losses.discriminator_loss(real, fake)
         logged |= {"D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
         loss = loss + self.unlabelled(batch.image.detach(), logits)
-        loss = loss + taught(self.discriminator, batch.image, config.negatives)
+        d = self.discriminator
+        loss = loss + taught(d, batch.image, config.negatives, lambda image: d.each(image)[0])
         if regularise:
-            logged["r1"] = losses.r1(image, real)
+            logged["r1"] = torch.stack([losses.r1(image, odds) for odds in real]).mean()
             loss = loss + config.r1_gamma / 2 * config.r1_every * logged["r1"]
         return {"loss": loss, **logged}
 
@@ -200,7 +232,9 @@ class Sgan(Recipe):
 
     def generate(self, batch: Batch) -> Losses:
         z = draw_z(self.prior, len(batch.image), self.latent_dim)
-        return {"loss": losses.non_saturating(self.discriminator(self.generator(z)))}
+        each, _ = self.discriminator.each(self.generator(z))
+        shared = zip(self.discriminator.shares, each, strict=True)
+        return {"loss": torch.stack([share * losses.non_saturating(odds) for share, odds in shared]).sum()}
 
     def exports(self) -> dict[contract.RoleName, nn.Module]:
         return {
