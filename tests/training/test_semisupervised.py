@@ -7,7 +7,7 @@ import torch
 
 from training import leaderboard, semisupervised
 from training.data import Digits
-from training.recipes.sgan import Config, Sgan
+from training.recipes.sgan import Classifier, Config, Sgan
 from training.semisupervised import Comparison, Trial
 
 TINY = Config(steps=2, batch_size=32, labelled_batch=16)
@@ -44,11 +44,11 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
 def test_the_error_is_the_share_of_wrong_digits(digits: Digits) -> None:
     recipe = Sgan(Config())
 
-    class Always(torch.nn.Module):
+    class Always(Classifier):
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return torch.eye(10)[3].expand(len(image), 10)
 
-    recipe.discriminator.classifier = torch.nn.Sequential(Always())
+    recipe.discriminator.classifier = Always(channels=4, minibatch_deviation=False)
     threes = float((digits.label == 3).float().mean())
     assert semisupervised.error(recipe, digits) == pytest.approx(1 - threes)
 
