@@ -5,7 +5,7 @@ and log(1 - D) = -softplus(logit). Every function returns the batch mean, to be 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -40,6 +40,12 @@ GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def shared(shares: Sequence[float], logits: Tensor) -> Tensor:
+    """non_saturating of several judges' `logits` [judges, batch], each counted by its share."""
+    each = zip(shares, logits, strict=True)
+    return torch.stack([share * non_saturating(logit) for share, logit in each]).sum()
+
+
 def r1(image: Tensor, score: Tensor) -> Tensor:
     """E |grad_x D(x)|^2 on real images: Mescheder et al. 2018, arXiv 1801.04406, equation 9 without gamma/2.
 
@@ -47,6 +53,11 @@ def r1(image: Tensor, score: Tensor) -> Tensor:
     """
     (gradient,) = torch.autograd.grad(score.sum(), image, create_graph=True)
     return gradient.float().square().flatten(1).sum(1).mean()
+
+
+def r1_of_each(image: Tensor, scores: Tensor) -> Tensor:
+    """The mean of r1 over several judges' `scores` [judges, batch]."""
+    return torch.stack([r1(image, score) for score in scores]).mean()
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:

@@ -44,6 +44,15 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
     assert losses.r1(image, image @ weight).item() == pytest.approx(25.0)
 
 
+def test_several_judges_count_by_their_shares_and_are_penalised_alike() -> None:
+    logits = torch.tensor([[2.0, -0.5], [0.0, 1.0]])
+    one, other = (losses.non_saturating(logit) for logit in logits)
+    torch.testing.assert_close(losses.shared([0.25, 0.75], logits), 0.25 * one + 0.75 * other)
+    image = torch.randn(6, 2, requires_grad=True)
+    scores = torch.stack([image @ torch.tensor([3.0, 4.0]), image @ torch.tensor([0.0, 1.0])])
+    assert losses.r1_of_each(image, scores).item() == pytest.approx(13.0)
+
+
 def test_wasserstein_is_the_difference_of_means_and_the_generator_climbs_the_critic() -> None:
     real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.5, -0.5])
     assert losses.wasserstein(real, fake).item() == pytest.approx(-2.0)

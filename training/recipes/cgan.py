@@ -175,7 +175,7 @@ class Cgan(Recipe):
             self.discriminator, batch.image, n, lambda image: self.discriminator.each(image, batch.label[:n])
         )
         if regularise:
-            penalty = torch.stack([losses.r1(image, logit) for logit in real]).mean()
+            penalty = losses.r1_of_each(image, real)
             logged["r1"] = penalty
             loss = loss + self.config.r1_gamma / 2 * self.config.r1_every * penalty
         return {"loss": loss, **logged}
@@ -184,8 +184,7 @@ class Cgan(Recipe):
         z = draw_z(self.prior, len(batch.image), self.latent_dim)
         image = self.generator(z, batch.label)
         logits = self.discriminator.each(image, batch.label)
-        judged = zip(self.discriminator.shares, logits, strict=True)
-        return {"loss": torch.stack([share * losses.non_saturating(logit) for share, logit in judged]).sum()}
+        return {"loss": losses.shared(self.discriminator.shares, logits)}
 
     def exports(self) -> dict[contract.RoleName, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator}

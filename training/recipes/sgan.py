@@ -212,7 +212,7 @@ class Sgan(Recipe):
         d = self.discriminator
         loss = loss + taught(d, batch.image, config.negatives, lambda image: d.each(image)[0])
         if regularise:
-            logged["r1"] = torch.stack([losses.r1(image, odds) for odds in real]).mean()
+            logged["r1"] = losses.r1_of_each(image, real)
             loss = loss + config.r1_gamma / 2 * config.r1_every * logged["r1"]
         return {"loss": loss, **logged}
 
@@ -233,8 +233,7 @@ class Sgan(Recipe):
     def generate(self, batch: Batch) -> Losses:
         z = draw_z(self.prior, len(batch.image), self.latent_dim)
         each, _ = self.discriminator.each(self.generator(z))
-        shared = zip(self.discriminator.shares, each, strict=True)
-        return {"loss": torch.stack([share * losses.non_saturating(odds) for share, odds in shared]).sum()}
+        return {"loss": losses.shared(self.discriminator.shares, each)}
 
     def exports(self) -> dict[contract.RoleName, nn.Module]:
         return {

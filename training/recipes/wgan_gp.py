@@ -10,7 +10,7 @@ deviation (which goes well with the penalty: arXiv 1710.10196), larger generator
 for each, and a larger, annealed learning rate.
 
     python -m training train wgan_gp            (as served)
-    python -m training train wgan_gp --paper    (Adam(1e-4, 0, 0.9), no average, no annealing)
+    python -m training train wgan_gp --paper    (n_critic 5, Adam(1e-4, 0, 0.9), no average, no annealing)
 """
 
 from dataclasses import dataclass
