@@ -55,6 +55,17 @@ class ToImage(nn.Module):
         return torch.tanh(x.float()).view(-1, 1, 28, 28)
 
 
+class Contrast(nn.Module):
+    """Logits [batch, n] times `factor`: from 1 up, a Bernoulli's mean goes to its mode."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return self.factor * logits
+
+
 class MinibatchDeviation(nn.Module):
     """Appends to features [batch, n] how much they vary within groups of the batch: [batch, n + 1].
 
