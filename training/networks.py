@@ -111,14 +111,6 @@ def judged(width: int, minibatch_deviation: bool) -> Iterator[nn.Module]:
     yield nn.Flatten(0)
 
 
-def drawn(latent_dim: int, hidden: int, channels: int) -> nn.Sequential:
-    """A generator of images [batch, 1, 28, 28] from z [batch, latent]: fully connected layers decide what is
-    where, most of a digit, for little; two transposed convolutions draw it."""
-    return nn.Sequential(
-        mlp(latent_dim, hidden, hidden, 98 * channels), nn.LeakyReLU(0.2), *transposed(channels)
-    )
-
-
 class BatchNorm2d(nn.BatchNorm2d):
     """torch's, and where several processes share a minibatch, its statistics are of the whole."""
 
