@@ -7,9 +7,9 @@ Algorithm 1 with two latent dimensions: every point of it decodes to a picture, 
 and the whole of what was learned fits on one sheet of paper. p(x|z) is Bernoulli per pixel. Under N(0, I) a
 third of what is drawn comes from where digits meet and looks like an 8; the served bundle learns p(z) with
 the rest, as an invertible map of N(0, I) (arXiv 1611.02731, section 3.2), which leaves little room between
-digits, and asks more of the codes (beta), lest single digits get a place each. Two numbers are few for a
-digit, so the mean of p(x|z), which the paper shows, is blurred: what is served is nearer to its mode, the
-most probable picture (contrast).
+digits, and asks more of the codes (beta), which smooths the map: stroke width has a slope on it. Two numbers
+are few for a digit, so the mean of p(x|z), which the paper shows, is blurred: what is served is nearer to its
+mode, the most probable picture (contrast).
 
     python -m training train vae_2d            (as served)
     python -m training train vae_2d --paper    (p(z) = N(0, I), means, minibatches of 100; Adam for Adagrad)
