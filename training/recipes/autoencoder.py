@@ -19,7 +19,8 @@ from torch import nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import Flow, ToImage, WithFlow, mlp
+from training.flow import Flow, WithFlow
+from training.networks import ToImage, mlp
 from training.recipe import Batch, Losses, Paper, Phase, Recipe
 
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
+from training.batch_norm import BatchNorm2d, latents, settle_batch_norm
 from training.negatives import taught
-from training.networks import BatchNorm2d, initialise, judged, latents, settle_batch_norm, strided
+from training.networks import initialise, judged, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
+from training.ascent import Ascent, SmoothMlp
 from training.distributed import whole
-from training.networks import Ascent, SmoothMlp
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 

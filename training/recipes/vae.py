@@ -19,7 +19,8 @@ from torch import nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import Flow, GaussianEncoder, from_prior, kl_to_prior, mlp, reparameterise
+from training.flow import Flow, from_prior, kl_to_prior
+from training.networks import GaussianEncoder, mlp, reparameterise
 from training.recipe import Batch, Losses, Paper, Phase, Recipe
 
 

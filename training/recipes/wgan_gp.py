@@ -20,7 +20,8 @@ from torch import nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import initialise, judged, latents, settle_batch_norm, strided
+from training.batch_norm import latents, settle_batch_norm
+from training.networks import initialise, judged, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 from training.recipes.dcgan import Generator
 
