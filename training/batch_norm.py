@@ -4,23 +4,25 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from training import distributed
 from training.recipe import Prior, draw_z
 
 
-class BatchNorm2d(nn.BatchNorm2d):
+class _SharedBatchNorm(_BatchNorm):
     """torch's, and where several processes share a minibatch, its statistics are of the whole."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and distributed.is_shared()):
             return super().forward(x)
         wide = x.float()
-        mean = distributed.mean(wide.mean((0, 2, 3), keepdim=True))
-        variance = distributed.mean((wide - mean).square().mean((0, 2, 3), keepdim=True))
+        but_channels = (0, *range(2, x.ndim))
+        mean = distributed.mean(wide.mean(but_channels, keepdim=True))
+        variance = distributed.mean((wide - mean).square().mean(but_channels, keepdim=True))
         self._remember(mean.detach().flatten(), variance.detach().flatten(), x.numel() // x.shape[1])
         unit = (wide - mean) * (variance + self.eps).rsqrt()
-        scaled = unit * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        scaled = unit * self.weight.view_as(mean) + self.bias.view_as(mean)
         return scaled.to(x.dtype)
 
     @torch.no_grad()
@@ -34,6 +36,14 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * values / (values - 1), self.momentum)
         self.num_batches_tracked += 1
+
+
+class BatchNorm1d(_SharedBatchNorm, nn.BatchNorm1d):
+    """Of features [batch, n]."""
+
+
+class BatchNorm2d(_SharedBatchNorm, nn.BatchNorm2d):
+    """Of maps [batch, n, height, width]."""
 
 
 def settle_batch_norm(network: nn.Module, inputs: Iterator[tuple[Tensor, ...]]) -> None:

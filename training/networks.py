@@ -45,6 +45,18 @@ def transposed(channels: int) -> Iterator[nn.Module]:
     yield nn.Tanh()
 
 
+def normalised(channels: int) -> Iterator[nn.Module]:
+    """The layers of maps [batch, 2 channels, 7, 7] to images [batch, 1, 28, 28] as DCGAN has them: two
+    transposed convolutions, batch norm before each and ReLU, tanh at the end."""
+    yield BatchNorm2d(2 * channels)
+    yield nn.ReLU()
+    yield nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1, bias=False)
+    yield BatchNorm2d(channels)
+    yield nn.ReLU()
+    yield nn.ConvTranspose2d(channels, 1, 4, 2, 1)
+    yield nn.Tanh()
+
+
 class ToImage(nn.Module):
     """tanh of [batch, 784] as an image [batch, 1, 28, 28] in [-1, 1]."""
 
@@ -128,15 +140,3 @@ class GaussianEncoder(nn.Module):
 def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:
     """A sample of q(z|x) that gradients flow through: mean + sigma * epsilon (arXiv 1312.6114, 2.4)."""
     return mean + (log_variance / 2).exp() * torch.randn_like(mean)
-
-
-def initialise(network: nn.Module, std: float = 0.02) -> None:
-    """DCGAN's initialisation: weights from N(0, std^2), batch norm's around 1 (arXiv 1511.06434)."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0.0, std)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, std)
-            nn.init.zeros_(module.bias)

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.batch_norm import BatchNorm2d, latents, settle_batch_norm
+from training.batch_norm import latents, settle_batch_norm
 from training.negatives import taught
-from training.networks import initialise, judged, strided
+from training.networks import judged, normalised, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -55,17 +55,10 @@ class Generator(nn.Sequential):
     """z [batch, latent] to images [batch, 1, 28, 28] by transposed convolutions, 1 -> 7 -> 14 -> 28."""
 
     def __init__(self, latent_dim: int, channels: int) -> None:
-        wide = 2 * channels
         super().__init__(
             nn.Unflatten(1, (latent_dim, 1, 1)),
-            nn.ConvTranspose2d(latent_dim, wide, 7, bias=False),
-            BatchNorm2d(wide),
-            nn.ReLU(),
-            nn.ConvTranspose2d(wide, channels, 4, 2, 1, bias=False),
-            BatchNorm2d(channels),
-            nn.ReLU(),
-            nn.ConvTranspose2d(channels, 1, 4, 2, 1),
-            nn.Tanh(),
+            nn.ConvTranspose2d(latent_dim, 2 * channels, 7, bias=False),
+            *normalised(channels),
         )
 
 
@@ -81,6 +74,18 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         logit: Tensor = self.judge(self.features(image))
         return logit
+
+
+def initialise(network: nn.Module, std: float = 0.02) -> None:
+    """The paper's initialisation: weights from N(0, std^2), batch norm's around 1 (section 4)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, std)
+            nn.init.zeros_(module.bias)
 
 
 class Dcgan(Recipe):

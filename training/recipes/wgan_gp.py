@@ -5,34 +5,39 @@
 Algorithm 1: n_critic steps of the critic D down L, with x^ drawn uniformly on the straight lines between
 real and generated images, then one step of G down -E_z[D(G(z))]. The penalty, which holds D near 1-Lipschitz,
 takes the place of WGAN's clipping; it is per image, so D has no batch normalisation. Both networks are
-convolutional, G is DCGAN's. The served bundle keeps all of that and adds averaged weights, minibatch
-deviation (which goes well with the penalty: arXiv 1710.10196), larger generator batches, fewer critic steps
-for each, and a larger, annealed learning rate.
+convolutional, G's layers are DCGAN's. The served bundle adds fully connected layers to both: to G before its
+maps, where a digit's shape is decided, and to D beside its convolutions, for the page as a whole. It also has
+averaged weights, minibatch deviation (which goes well with the penalty: arXiv 1710.10196), larger generator
+batches, fewer critic steps for each, and a larger, annealed learning rate.
 
     python -m training train wgan_gp            (as served)
     python -m training train wgan_gp --paper    (n_critic 5, Adam(1e-4, 0, 0.9), no average, no annealing)
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.batch_norm import latents, settle_batch_norm
-from training.networks import initialise, judged, strided
+from training.batch_norm import BatchNorm1d, latents, settle_batch_norm
+from training.networks import judged, mlp, normalised, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
-from training.recipes.dcgan import Generator
 
 
 @dataclass(frozen=True)
 class Config(contract.Config):
-    steps: int = 40_000
+    steps: int = 30_000
     batch_size: contract.Images = 64
     latent_dim: int = 100
     """Size of z."""
-    generator_channels: int = 48
+    hidden_layers: int = 1
+    """Fully connected layers of G before its maps; 0 takes z to the maps at once, as DCGAN does."""
+    hidden: int = 512
+    """Their width."""
+    generator_channels: int = 32
     """Channels of G's 14x14 maps; its 7x7 maps have twice as many."""
     generator_batch: contract.Images = 128
     """Images per generator step."""
@@ -44,6 +49,8 @@ class Config(contract.Config):
     """Adam's step size, of both players."""
     critic_channels: int = 32
     """Channels of the critic's 14x14 maps; twice as many at 7x7, four times at 3x3."""
+    dense_critic: bool = True
+    """Adds a fully connected net to the critic's convolutional one: its value is their sum."""
     minibatch_deviation: bool = True
     """Whether the critic sees how much a batch varies (arXiv 1710.10196, section 3)."""
     beta1: float = 0.5
@@ -56,13 +63,53 @@ AS_WRITTEN = Config(
     steps=12_000,
     ema=0.0,
     anneal_to=1.0,
+    hidden_layers=0,
     generator_batch=64,
     n_critic=5,
     learning_rate=1e-4,
+    dense_critic=False,
     minibatch_deviation=False,
     beta1=0.0,
     beta2=0.9,
 )
+
+
+class Generator(nn.Sequential):
+    """z [batch, latent] to images [batch, 1, 28, 28] by fully connected layers, then DCGAN's. Each but the
+    last has batch norm: without it z counts for less from layer to layer, and digits come out alike."""
+
+    def __init__(self, config: Config) -> None:
+        widths = [config.latent_dim, *[config.hidden] * config.hidden_layers]
+        channels = config.generator_channels
+        dense: list[nn.Module] = []
+        for fan_in, fan_out in itertools.pairwise(widths):
+            dense += [nn.Linear(fan_in, fan_out), BatchNorm1d(fan_out), nn.LeakyReLU(0.2)]
+        super().__init__(
+            *dense,
+            nn.Linear(widths[-1], 98 * channels),
+            nn.Unflatten(1, (2 * channels, 7, 7)),
+            *normalised(channels),
+        )
+
+
+class Critic(nn.Module):
+    """D(x) [batch] of images [batch, 1, 28, 28]: what is said of a digit's strokes, and of the whole."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        channels, deviation = config.critic_channels, config.minibatch_deviation
+        self.strokes = nn.Sequential(*strided(channels, batch_norm=False), *judged(36 * channels, deviation))
+        self.whole = (
+            nn.Sequential(nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2), *judged(256, deviation))
+            if config.dense_critic
+            else None
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        value: Tensor = self.strokes(image)
+        if self.whole is not None:
+            value = value + self.whole(image)
+        return value
 
 
 class WganGp(Recipe):
@@ -80,12 +127,8 @@ class WganGp(Recipe):
         super().__init__(config)
         self.config: Config = config
         self.latent_dim = config.latent_dim
-        self.generator = Generator(config.latent_dim, config.generator_channels)
-        initialise(self.generator)
-        self.critic = nn.Sequential(
-            *strided(config.critic_channels, batch_norm=False),
-            *judged(36 * config.critic_channels, config.minibatch_deviation),
-        )
+        self.generator = Generator(config)
+        self.critic = Critic(config)
 
     def phases(self) -> list[Phase]:
         config = self.config
