@@ -121,6 +121,13 @@ def judged(width: int, minibatch_deviation: bool) -> Iterator[nn.Module]:
     yield nn.Flatten(0)
 
 
+def dense_judge(minibatch_deviation: bool) -> nn.Sequential:
+    """Images [batch, 1, 28, 28] to one number each, [batch], by fully connected layers: these know where on
+    the page ink belongs, which convolutions do not."""
+    body = [nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*body, *judged(256, minibatch_deviation))
+
+
 class GaussianEncoder(nn.Module):
     """Images [batch, 1, 28, 28] to the mean [batch, latent] of q(z|x), a normal of diagonal covariance."""
 

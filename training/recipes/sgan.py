@@ -29,7 +29,7 @@ from training import losses
 from training import recipe as contract
 from training.distributed import mean, whole
 from training.negatives import taught
-from training.networks import MinibatchDeviation, ToImage, judged, mlp, strided
+from training.networks import MinibatchDeviation, ToImage, dense_judge, mlp, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 CLASSES = 10
@@ -113,10 +113,7 @@ class Discriminator(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.classifier = Classifier(config.channels, config.minibatch_deviation)
-        self.dense: nn.Module | None = None
-        if config.dense_judge:
-            body = [nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2)]
-            self.dense = nn.Sequential(*body, *judged(256, config.minibatch_deviation))
+        self.dense = dense_judge(config.minibatch_deviation) if config.dense_judge else None
         share = config.classifier_share
         self.shares = [share, 1 - share] if config.dense_judge else [1.0]
 

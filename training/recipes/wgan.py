@@ -15,11 +15,12 @@ since clipped weights leave either alone too simple.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from training import losses
 from training import recipe as contract
-from training.networks import judged, mlp, strided, transposed
+from training.critic import Critic
+from training.networks import mlp, transposed
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -61,29 +62,6 @@ AS_WRITTEN = Config(
 )
 
 
-class Critic(nn.Module):
-    """f(x) [batch] of images [batch, 1, 28, 28]: what is said of the whole digit, and of its strokes."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        channels, deviation = config.critic_channels, config.minibatch_deviation
-        self.strokes = (
-            nn.Sequential(*strided(channels, batch_norm=True), *judged(36 * channels, deviation))
-            if channels
-            else None
-        )
-        self.whole = nn.Sequential(
-            nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2), *judged(256, deviation)
-        )
-        self.strokes_weight = config.strokes_weight
-
-    def forward(self, image: Tensor) -> Tensor:
-        value: Tensor = self.whole(image)
-        if self.strokes is not None:
-            value = value + self.strokes_weight * self.strokes(image)
-        return value
-
-
 class Wgan(Recipe):
     title = "WGAN"
     summary = "A GAN that minimises the earth mover's distance, as its weight-clipped critic estimates it."
@@ -103,7 +81,12 @@ class Wgan(Recipe):
         self.generator = nn.Sequential(
             mlp(config.latent_dim, 256, 256, 98 * channels), nn.LeakyReLU(0.2), *transposed(channels)
         )
-        self.critic = Critic(config)
+        self.critic = Critic(
+            config.critic_channels,
+            config.minibatch_deviation,
+            batch_norm=True,
+            strokes_weight=config.strokes_weight,
+        )
 
     def phases(self) -> list[Phase]:
         config = self.config

@@ -18,12 +18,13 @@ import itertools
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from training import losses
 from training import recipe as contract
 from training.batch_norm import BatchNorm1d, latents, settle_batch_norm
-from training.networks import judged, mlp, normalised, strided
+from training.critic import Critic
+from training.networks import normalised
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -92,26 +93,6 @@ class Generator(nn.Sequential):
         )
 
 
-class Critic(nn.Module):
-    """D(x) [batch] of images [batch, 1, 28, 28]: what is said of a digit's strokes, and of the whole."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        channels, deviation = config.critic_channels, config.minibatch_deviation
-        self.strokes = nn.Sequential(*strided(channels, batch_norm=False), *judged(36 * channels, deviation))
-        self.whole = (
-            nn.Sequential(nn.Flatten(), mlp(784, 512, 512, 256), nn.LeakyReLU(0.2), *judged(256, deviation))
-            if config.dense_critic
-            else None
-        )
-
-    def forward(self, image: Tensor) -> Tensor:
-        value: Tensor = self.strokes(image)
-        if self.whole is not None:
-            value = value + self.whole(image)
-        return value
-
-
 class WganGp(Recipe):
     title = "WGAN-GP"
     summary = "A Wasserstein GAN whose critic is held 1-Lipschitz by a penalty on its gradient."
@@ -128,7 +109,7 @@ class WganGp(Recipe):
         self.config: Config = config
         self.latent_dim = config.latent_dim
         self.generator = Generator(config)
-        self.critic = Critic(config)
+        self.critic = Critic(config.critic_channels, config.minibatch_deviation, dense=config.dense_critic)
 
     def phases(self) -> list[Phase]:
         config = self.config
