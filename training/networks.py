@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from training import distributed
 from training.batch_norm import BatchNorm2d
+from training.deviation import MinibatchDeviation
 
 
 def mlp(*widths: int) -> nn.Sequential:
@@ -74,43 +74,6 @@ class Contrast(nn.Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         return self.factor * logits
-
-
-class MinibatchDeviation(nn.Module):
-    """Appends to features [batch, n] how much they vary within groups of the batch: [batch, n + 1].
-
-    Lets D see a lack of variety (Karras et al. 2018, arXiv 1710.10196, section 3), taken on the last
-    features, where it costs next to nothing. In eval mode the deviation is the running average over
-    training, so that an image's score does not depend on the batch it is served in.
-    """
-
-    running: Tensor
-
-    def __init__(self, group: int = 16, momentum: float = 0.01) -> None:
-        super().__init__()
-        self.group = group
-        self.momentum = momentum
-        self.register_buffer("running", torch.zeros(()))
-
-    def forward(self, features: Tensor) -> Tensor:
-        batch = features.shape[0]
-        if not self.training:
-            return torch.cat([features, self.running.to(features.dtype).expand(batch, 1)], 1)
-        # Strided groups: image i is in group i mod (batch / group), so neighbours do not share one.
-        group = self.group if batch % self.group == 0 else batch
-        if batch % self.group and distributed.is_shared():
-            raise distributed.SharesError(
-                f"the minibatch deviation compares {self.group} images: take a batch_size that is a multiple"
-                f" of {self.group} times the number of processes, or --no-minibatch-deviation"
-            )
-        grouped = features.float().view(group, batch // group, -1)
-        # Spelled out: torch.var over a leading dimension is ten times slower on the CPU.
-        variance = (grouped - grouped.mean(0)).square().mean(0)
-        deviation = (variance + 1e-8).sqrt().mean(1)
-        with torch.no_grad():
-            self.running.lerp_(distributed.mean(deviation.mean()), self.momentum)
-        column = deviation.to(features.dtype).repeat(group).unsqueeze(1)
-        return torch.cat([features, column], 1)
 
 
 def judged(width: int, minibatch_deviation: bool) -> Iterator[nn.Module]:

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
+from training.deviation import MinibatchDeviation
 from training.negatives import taught
-from training.networks import MinibatchDeviation, mlp, transposed
+from training.networks import mlp, transposed
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 CLASSES = 10

@@ -27,9 +27,10 @@ from torch.nn.functional import cross_entropy, pad
 
 from training import losses
 from training import recipe as contract
+from training.deviation import MinibatchDeviation
 from training.distributed import mean, whole
 from training.negatives import taught
-from training.networks import MinibatchDeviation, ToImage, dense_judge, mlp, strided
+from training.networks import ToImage, dense_judge, mlp, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 CLASSES = 10
