@@ -45,3 +45,39 @@ class MinibatchDeviation(nn.Module):
             self.running.lerp_(distributed.mean(deviation.mean()), self.momentum)
         column = deviation.to(features.dtype).repeat(group).unsqueeze(1)
         return torch.cat([features, column], 1)
+
+
+class ClassDeviation(nn.Module):
+    """Features [batch, n] of images with labels [batch] to [batch, n + 1]: their mean standard deviation
+    within the batch's images of the same class.
+
+    A group of all classes varies mostly from class to class, which hides how much each class varies.
+    """
+
+    running: Tensor
+
+    def __init__(self, classes: int, momentum: float = 0.01) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("running", torch.zeros(classes))
+
+    def forward(self, features: Tensor, label: Tensor) -> Tensor:
+        deviation = self.measure(features.float(), label) if self.training else self.running
+        return torch.cat([features, deviation[label].to(features.dtype).unsqueeze(1)], 1)
+
+    def measure(self, features: Tensor, label: Tensor) -> Tensor:
+        """[classes], and remembered for those in the batch."""
+        count = self._sums(torch.ones_like(features[:, :1]), label)
+        divisor = torch.where(count > 0, count, 1)  # a class may be absent
+        mean = self._sums(features, label) / divisor
+        variance = self._sums((features - mean[label]).square(), label) / divisor
+        deviation = (variance + EPSILON).sqrt().mean(1)
+        with torch.no_grad():
+            seen = torch.where(count[:, 0] > 0, deviation, self.running)
+            self.running.lerp_(seen, self.momentum)
+        return deviation
+
+    def _sums(self, rows: Tensor, label: Tensor) -> Tensor:
+        """[classes, n] of rows [batch, n] by class, over the number of processes that share them."""
+        zeros = rows.new_zeros(len(self.running), rows.shape[1])
+        return distributed.mean(zeros.index_add(0, label, rows))

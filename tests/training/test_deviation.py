@@ -1,6 +1,6 @@
 import torch
 
-from training.deviation import MinibatchDeviation
+from training.deviation import ClassDeviation, MinibatchDeviation
 
 
 def test_deviation_is_zero_for_a_collapsed_batch_and_grows_with_variety() -> None:
@@ -26,3 +26,40 @@ def test_in_eval_the_deviation_is_the_running_one_whatever_the_batch() -> None:
     layer.eval()
     assert torch.equal(layer(torch.zeros(1, 5))[0, -1], layer.running)
     torch.testing.assert_close(layer.running, seen)
+
+
+def test_class_deviation_is_the_mean_standard_deviation_within_each_class() -> None:
+    torch.manual_seed(0)
+    features, label = torch.randn(12, 5), torch.tensor([0, 1, 2] * 4)
+    column = ClassDeviation(4)(features, label)[:, -1]
+    for one in range(3):
+        members = features[label == one]
+        expected = members.std(0, correction=0).mean()
+        torch.testing.assert_close(column[label == one], expected.expand(4), atol=1e-4, rtol=1e-4)
+
+
+def test_class_deviation_sees_collapsed_classes_where_classes_differ() -> None:
+    label = torch.arange(32) % 4
+    features = 10 * torch.eye(4)[label]
+    assert MinibatchDeviation()(features)[:, -1].min() > 1
+    assert ClassDeviation(4)(features, label)[:, -1].max() < 1e-3
+
+
+def test_in_eval_a_class_has_its_running_deviation_and_an_absent_one_keeps_its_own() -> None:
+    torch.manual_seed(0)
+    layer = ClassDeviation(3, momentum=1.0)
+    layer.running.fill_(7)
+    label = torch.tensor([0, 2] * 4)
+    seen = layer(torch.randn(8, 5), label)[:2, -1]
+    layer.eval()
+    alone = [layer(torch.zeros(1, 5), torch.tensor([one]))[0, -1] for one in range(3)]
+    torch.testing.assert_close(torch.stack(alone), torch.stack([seen[0], torch.tensor(7.0), seen[1]]))
+
+
+def test_class_deviation_passes_finite_gradients_with_a_class_absent_and_one_alone() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(4, 5, requires_grad=True)
+    ClassDeviation(3)(features, torch.tensor([0, 0, 0, 1]))[:, -1].sum().backward()
+    assert features.grad is not None
+    assert features.grad.isfinite().all()
+    assert features.grad[:3].abs().min() > 0

@@ -7,7 +7,8 @@ The logit of D(x|y) is w'f(x) + v_y'f(x) for features f (1802.05637, equation 3,
 features of their own look at every image: a fully connected one, which knows where on the page ink belongs
 and keeps G varied, and a convolutional one, which sees specks and broken strokes that the other overlooks.
 G's first layers are fully connected, where most of a digit's shape is decided cheaply; two transposed
-convolutions draw it. Non-saturating loss, lazy R1 on real images, minibatch deviation, averaged weights.
+convolutions draw it. Non-saturating loss, lazy R1 on real images, minibatch deviation within each class,
+averaged weights.
 
     python -m training train cgan            (as served)
     python -m training train cgan --paper    (arXiv 1411.1784: labels joined to the inputs' features, no more)
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from training import losses
 from training import recipe as contract
-from training.deviation import MinibatchDeviation
+from training.deviation import ClassDeviation
 from training.negatives import taught
 from training.networks import mlp, transposed
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
@@ -31,7 +32,7 @@ FEATURES = 256
 
 @dataclass(frozen=True)
 class Config(contract.GanConfig):
-    steps: int = 16_000
+    steps: int = 36_000
     latent_dim: int = 64
     """Size of z."""
     hidden: int = 512
@@ -88,13 +89,16 @@ class Judge(nn.Module):
     def __init__(self, body: nn.Module, minibatch_deviation: bool) -> None:
         super().__init__()
         self.body = body
-        self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
+        self.deviation = ClassDeviation(CLASSES) if minibatch_deviation else None
         width = FEATURES + minibatch_deviation
         self.real = nn.Linear(width, 1)
         self.label = nn.Embedding(CLASSES, width)
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        features: Tensor = self.deviation(self.body(image)).float()
+        features: Tensor = self.body(image)
+        if self.deviation:
+            features = self.deviation(features, label)
+        features = features.float()
         # A product, not a sum: the last bits of a served sum depend on the row's place in its batch.
         projection = (self.label(label).unsqueeze(1) @ features.unsqueeze(2)).flatten()
         logit: Tensor = self.real(features).squeeze(1) + projection / features.shape[1] ** 0.5

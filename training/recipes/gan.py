@@ -25,7 +25,7 @@ from training.recipe import Batch, Losses, Paper, Phase, Prior, Recipe, draw_z
 
 @dataclass(frozen=True)
 class Config(contract.GanConfig):
-    steps: int = 20_000
+    steps: int = 60_000
     latent_dim: int = 100
     """Size of z."""
     prior: Prior = "normal"
@@ -38,6 +38,7 @@ class Config(contract.GanConfig):
 
 
 AS_WRITTEN = Config(
+    steps=20_000,
     ema=0.0,
     anneal_to=1.0,
     learning_rate=2e-4,
