@@ -200,11 +200,12 @@ def test_a_digit_is_steered_along_measured_directions(playground: Playground) ->
     assert page.locator("details .direction").first.is_visible()
     page.get_by_role("combobox", name="Model").select_option("gan")
     page.get_by_text("Towards a digit").click()
-    page.get_by_role("slider", name="Digit 0", exact=True).press("End")
     manifest = httpx.get(f"{playground.url}/models/gan").json()["manifest"]
-    (end,) = (one["range"][1] for one in manifest["directions"] if one["name"] == "digit_0")
-    zero = playground.images("generate", model="gan", seed=4, directions={"digit_0": end})
-    playground.until_shown("[aria-label=Steered]", zero)
+    towards = next(one for one in manifest["directions"] if one["name"].startswith("digit_"))
+    name, end = towards["name"], towards["range"][1]
+    page.get_by_role("slider", name=name.replace("_", " ").capitalize(), exact=True).press("End")
+    digit = playground.images("generate", model="gan", seed=4, directions={name: end})
+    playground.until_shown("[aria-label=Steered]", digit)
 
 
 def test_a_way_that_bends_is_shown_and_steered_along(playground: Playground) -> None:
