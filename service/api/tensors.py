@@ -7,6 +7,7 @@ https://github.com/kserve/open-inference-protocol
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -80,7 +81,7 @@ def parse(body: bytes, header_length: str | None, json_limit: int) -> tuple[Infe
     more JSON than `json_limit` bytes."""
     size = len(body)
     if header_length is not None:
-        if not header_length.isdecimal() or int(header_length[:20]) > size:
+        if not re.fullmatch(r"[0-9]{1,20}", header_length) or int(header_length) > size:
             raise wrong(f"{HEADER_LENGTH} must be a number of bytes, at most the body's {size:,}")
         size = int(header_length)
     if size > json_limit:

@@ -296,7 +296,7 @@ def test_more_than_rounding_is_refused(bundle: Path) -> None:
     assert "pixels are off by up to 3 levels, not 2" in refusal(bundle)
 
 
-@pytest.mark.parametrize("images", ["", "!", "AAAA", base64.b64encode(bytes(784)).decode()])
+@pytest.mark.parametrize("images", ["", "!", "é", "AAAA", base64.b64encode(bytes(784)).decode()])
 def test_golden_images_that_are_none_are_refused(bundle: Path, images: str) -> None:
     edit(bundle, lambda manifest: manifest["golden"]["generator"].update(images=images))
     assert f"{bundle / 'manifest.json'}: golden" in refusal(bundle)
