@@ -84,10 +84,7 @@ def decode(
 def decode_mask(data: bytes, limits: ImageLimits) -> NDArray[np.bool_]:
     """[28, 28], True where the picture is rather white than black. ServiceError as `decode`, and 422 where it
     is not 28x28 or has no white in it."""
-    grey, is_mnist_size, _ = _opened(data, limits, [], keep_dark_ink=False)
-    if not is_mnist_size:
-        raise ServiceError(422, "mask-size", f"it must be {SIDE}x{SIDE}, as the pictures that networks see")
-    white = grey >= 128
+    white = _opened(data, limits, [], keep_dark_ink=False, mnist_size_only=True)[0] >= 128
     if not white.any():
         raise ServiceError(422, "mask-empty", "no pixel of it is white: make white what is missing")
     return white
@@ -101,13 +98,18 @@ def looks_small(data: bytes) -> bool:
 
 
 def _opened(
-    data: bytes, limits: ImageLimits, steps: list[str], *, keep_dark_ink: bool
+    data: bytes,
+    limits: ImageLimits,
+    steps: list[str],
+    *,
+    keep_dark_ink: bool,
+    mnist_size_only: bool = False,
 ) -> tuple[NDArray[np.uint8], bool, bool]:
     """What `_grey` gives, and nothing but a ServiceError where it fails."""
     if len(data) > limits.file_bytes:
         raise ServiceError(413, "image-too-large", f"the file exceeds {limits.file_bytes:,} bytes")
     try:
-        return _grey(data, limits, steps, keep_dark_ink=keep_dark_ink)
+        return _grey(data, limits, steps, keep_dark_ink=keep_dark_ink, mnist_size_only=mnist_size_only)
     except ServiceError:
         raise
     except UnidentifiedImageError:
@@ -122,7 +124,7 @@ def _opened(
 
 
 def _grey(
-    data: bytes, limits: ImageLimits, steps: list[str], *, keep_dark_ink: bool
+    data: bytes, limits: ImageLimits, steps: list[str], *, keep_dark_ink: bool, mnist_size_only: bool
 ) -> tuple[NDArray[np.uint8], bool, bool]:
     """The picture as uint8 [h, w], whether it was 28x28, and whether its format blurs pixels."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
@@ -130,6 +132,11 @@ def _grey(
         lossy = picture.format in ("JPEG", "WEBP")
         if width * height > limits.pixels:
             raise _too_many_pixels(limits)
+        is_mnist_size = (width, height) == (SIDE, SIDE)
+        if mnist_size_only and not is_mnist_size:
+            raise ServiceError(
+                422, "mask-size", f"it must be {SIDE}x{SIDE}, as the pictures that networks see"
+            )
         if picture.format == "JPEG":
             if data.count(_START_OF_SCAN) > _MAX_SCANS:
                 raise ServiceError(
@@ -141,7 +148,6 @@ def _grey(
             steps.append("first frame of an animation")
         picture.load()
         orientation = _orientation(picture)
-        is_mnist_size = (width, height) == (SIDE, SIDE)
         grey = _one_channel(picture, steps, keep_dark_ink=keep_dark_ink and not is_mnist_size)
     longest = max(grey.size)
     if longest >= 2 * WORKING_SIDE:

@@ -307,6 +307,7 @@ def test_a_mask_is_true_where_it_is_rather_white_whatever_its_mode() -> None:
     ("data", "code"),
     [
         (saved(np.full((14, 14), 255, np.uint8)), "mask-size"),
+        (saved(np.full((900, 900), 255, np.uint8))[:60], "mask-size"),  # told before a pixel is decoded
         (saved(np.zeros((28, 28), np.uint8)), "mask-empty"),
         (b"text", "not-an-image"),
         (saved(SEVEN)[:-30], "broken-image"),
