@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.busy_poll import BusyPoll
-from service.errors import PROBLEM_JSON, ServiceError, problem
+from service.errors import ServiceError, answer
 from service.handlers import CLIENT_CLOSED_REQUEST, render
 from service.middleware import SECURITY_HEADERS
 from service.sender import Sending
@@ -101,7 +101,8 @@ class Server(uvicorn.Server):
 
     def _reload(self) -> None:
         """The registry logs what became of it; a task that nobody holds may be collected before its end."""
-        task = asyncio.ensure_future(asyncio.to_thread(self._app.state.registry.reload))
+        registry = self._app.state.registry
+        task = asyncio.ensure_future(registry.aside(registry.reload))
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
 
@@ -263,13 +264,17 @@ class Connection(HttpToolsProtocol):
         self._disarm()
         cycle = self.cycle
         idle = cycle is None or cycle.response_complete
+        if self._phase is Phase.BODY and idle:
+            self.transport.close()  # It was answered before its body had come: two answers are one too many.
+            return
         if not idle and self._phase is not Phase.BODY:
             cycle.keep_alive = False  # An earlier request is being answered: that still goes out.
             return
         if idle or not (self.pipeline or cycle.response_started):
             if not idle:
                 cycle.scope["state"]["cut"] = error.status
-            self.transport.write(_raw(error, self.server_state.default_headers))
+            path = "" if idle else cycle.scope["path"]
+            self.transport.write(_raw(error, path, self.server_state.default_headers))
             self.transport.write_eof()
             # Closing with bytes unread resets the connection, and the client may lose the answer: what it
             # still sends is heard out for a moment (RFC 9112, 9.6).
@@ -320,15 +325,15 @@ def _answer(error: ServiceError) -> ASGIApp:
     return app
 
 
-def _raw(error: ServiceError, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-    """The error as bytes of HTTP/1.1, for when there is no request to answer."""
-    body = problem(error)
+def _raw(error: ServiceError, path: str, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The error as bytes of HTTP/1.1, for when no whole request came; in the words of the path's API."""
+    status, media, body = answer(error, path)
     headers = [
         *default_headers,
         *SECURITY_HEADERS,
-        (b"content-type", PROBLEM_JSON.encode()),
+        (b"content-type", media.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
     lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-    return STATUS_LINE[error.status] + lines + b"\r\n" + body
+    return STATUS_LINE[status] + lines + b"\r\n" + body

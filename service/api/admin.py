@@ -1,6 +1,5 @@
 """What only an administrator may do: change which models are served."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -61,7 +60,7 @@ async def reload(request: Request) -> Response:
     """As SIGHUP does: every bundle that is new or changed is proved, then all are swapped at once. Requests
     go on meanwhile."""
     registry = state.registry(request)
-    refused = [one for one in await asyncio.to_thread(registry.reload) if one.state == "refused"]
+    refused = [one for one in await registry.aside(registry.reload) if one.state == "refused"]
     if refused:
         more = f" (and {len(refused) - 1} more, see /models)" if len(refused) > 1 else ""
         raise ServiceError(409, "bundle-refused", refused[0].reason + more)

@@ -4,7 +4,6 @@ A bundle is loaded and unloaded whole, by its own name: `cgan` takes `cgan.discr
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_repository.md
 """
 
-import asyncio
 import json
 from typing import Any, Literal, TypeVar
 
@@ -113,7 +112,8 @@ async def load(request: Request) -> Response:
     """Proves every version that the models' folder holds of it and serves them; requests go on meanwhile."""
     await _body(request, LoadRequest)
     registry = state.registry(request)
-    refused = await asyncio.to_thread(registry.load, request.path_params["name"])
+    name = request.path_params["name"]
+    refused = await registry.aside(lambda: registry.load(name))
     if refused:
         raise ServiceError(409, "bundle-refused", refused[0].reason)
     return Response()
@@ -125,7 +125,8 @@ async def load(request: Request) -> Response:
 async def unload(request: Request) -> Response:
     """Every version and network of it, until it is loaded again; requests under way end on it."""
     await _body(request, UnloadRequest)
-    await asyncio.to_thread(state.registry(request).unload, request.path_params["name"])
+    registry, name = state.registry(request), request.path_params["name"]
+    await registry.aside(lambda: registry.unload(name))
     return Response()
 
 

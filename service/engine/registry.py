@@ -1,12 +1,12 @@
 """The models that are served: found in a folder, proved, and published in one step."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from service.engine.batcher import Batcher
 from service.engine.bundle import Bundle, BundleError, History, load_bundle, unchanged
@@ -19,6 +19,8 @@ from service.errors import ServiceError
 from service.manifest import Manifest
 
 log = logging.getLogger(__name__)
+
+Changed = TypeVar("Changed")
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Registry:
     """Models by name and version. What `get` sees changes by the swap of one reference, never in between.
 
     `reload`, `load` and `unload` read and test bundles, which takes a second or more: on an event loop, call
-    them by `asyncio.to_thread`. They wait for each other. Requests go on meanwhile, and those that hold a
-    model that was replaced end on it; then its memory is freed.
+    them by `aside`. Requests go on meanwhile, and those that hold a model that was replaced end on it; then
+    its memory is freed.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Registry:
         self.changes = {"done": 0, "refused": 0}
         """How many changes served all that they found, and how many refused some of it."""
         self._models_dir = models_dir
-        self._changing = Lock()
+        self._changer = ThreadPoolExecutor(1, thread_name_prefix="change")
         folders = find_bundles(models_dir)
         known = {folder.parent.name for folder in folders}
         if default not in known:
@@ -107,6 +109,11 @@ class Registry:
         self._read = read
         with ThreadPoolExecutor(threads) as executor:
             self._catalog = Catalog(_by_name(executor.map(read, folders)))
+
+    async def aside(self, change: Callable[[], Changed]) -> Changed:
+        """What `change`, such as `reload`, gives. Changes happen one after the other, in a thread of their
+        own: those that wait for their turn hold none of the threads that requests need."""
+        return await asyncio.get_running_loop().run_in_executor(self._changer, change)
 
     def reload(self) -> tuple[Unserved, ...]:
         """Serves what the folder holds now, as a restart would, and gives what was refused.
@@ -160,27 +167,27 @@ class Registry:
         ]
 
     def versions(self, name: str) -> list[int]:
-        """What versions of this model there are, the newest first."""
-        return sorted(self._catalog.models[name], reverse=True)
+        """What versions of this model there are, the newest first; none of one that is not served."""
+        return sorted(self._catalog.models.get(name, ()), reverse=True)
 
     def close(self) -> None:
-        """Ends the threads, once the runs they are at are over."""
+        """Ends the threads, once what they are at is over."""
+        self._changer.shutdown(wait=True, cancel_futures=True)
         self.pool.close()
 
     def _change(self, change: Callable[[], tuple[Unserved, ...]]) -> tuple[Unserved, ...]:
-        """One change at a time. Once it is over, nothing here holds what was replaced any more."""
-        with self._changing:
-            try:
-                return change()
-            finally:
-                give_back()
+        """Once it is over, nothing here holds what was replaced any more."""
+        try:
+            return change()
+        finally:
+            give_back()
 
     def _reload(self) -> tuple[Unserved, ...]:
         held = self._catalog.models
         try:
             folders = find_bundles(self._models_dir)
         except BundleError as error:
-            return self._publish(held, [self._refusal(None, None, error)])
+            return self._keep(error)
         models, unserved = self._renew(folders)
         found: dict[str, Mapping[int, Model]] = {**_by_name(models)}
         if self.default not in {folder.parent.name for folder in folders}:
@@ -193,19 +200,23 @@ class Registry:
 
     def _load(self, name: str) -> tuple[Unserved, ...]:
         before = self._catalog
-        others = [one for one in before.unserved if one.name not in (None, name)]
         try:
             folders = [folder for folder in find_bundles(self._models_dir) if folder.parent.name == name]
         except BundleError as error:
-            refusal = self._refusal(None, None, error)
-            self._publish(before.models, [*others, refusal])
-            return (refusal,)
+            return self._keep(error)
         if not folders:
             raise ServiceError(404, "unknown-model", "the models' folder holds no such model")
         models, unserved = self._renew(folders)
-        found = _by_name(models)
-        self._publish({**before.models, **found}, others + unserved)
+        others = [one for one in before.unserved if one.name not in (None, name)]
+        self._publish({**before.models, **_by_name(models)}, others + unserved)
         return tuple(unserved)
+
+    def _keep(self, error: BundleError) -> tuple[Unserved, ...]:
+        """Everything as it is: the folder itself cannot be read."""
+        before = self._catalog
+        refusal = self._refusal(None, None, error)
+        self._publish(before.models, [*(one for one in before.unserved if one.name is not None), refusal])
+        return (refusal,)
 
     def _unload(self, name: str) -> tuple[Unserved, ...]:
         before = self._catalog

@@ -1,6 +1,8 @@
 """Which models are found, and how they are asked for."""
 
+import asyncio
 import shutil
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,6 +194,36 @@ def test_everything_stays_when_the_folder_cannot_be_read(changing: Registry, fol
     assert served(changing) == {"tiny": [1], "other": [1]}
     (folder / "Not A Name").rmdir()
     assert changing.reload() == changing.unserved == ()
+
+
+def test_what_was_unloaded_stays_told_when_the_folder_cannot_be_read(
+    changing: Registry, folder: Path
+) -> None:
+    changing.unload("other")
+    (folder / "Not A Name").mkdir()
+    for change in (changing.reload, lambda: changing.load("other")):
+        (refused,) = change()
+        assert refused.name is None
+        assert {(one.name, one.state) for one in changing.unserved} == {
+            ("other", "unloaded"),
+            (None, "refused"),
+        }
+
+
+@pytest.mark.anyio
+async def test_changes_that_wait_leave_other_threads_free(changing: Registry) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        go.wait(10)
+
+    waiting = [asyncio.ensure_future(changing.aside(slow)) for _ in range(64)]
+    assert await asyncio.wait_for(asyncio.to_thread(begun.wait, 10), 10)
+    done = [one for one in waiting if one.done()]
+    go.set()
+    await asyncio.gather(*waiting)
+    assert done == []
 
 
 def test_unload_and_load_again(changing: Registry, folder: Path) -> None:
