@@ -1,4 +1,4 @@
-// A data set in MNIST's own format: requests of a few hundred, joined.
+// A data set in MNIST's own format: requests, joined.
 
 import { button, h } from "./dom.js"
 import { save } from "./files.js"
@@ -23,9 +23,10 @@ export function fill(place) {
 		const model = current()
 		const { seed, truncation } = state
 		const digits = Uint8Array.from({ length: n }, (_, i) => i % 10)
+		const parts = []
 		asking.run(async (signal) => {
-			const parts = []
-			for (let done = 0; done < n; done += CHUNK) {
+			while (parts.length < n) {
+				const done = parts.length
 				said.textContent = `${Math.round((100 * done) / n)}%`
 				const labels = [...digits.subarray(done, done + CHUNK)]
 				const body = { model: model.name, n: labels.length, seed: nextSeed(seed, done), truncation, labels: labelled(model, labels) }

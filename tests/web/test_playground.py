@@ -1,5 +1,6 @@
 """Every view of the playground, clicked through: what is on screen is what the API says, byte for byte."""
 
+import base64
 import gzip
 import io
 import struct
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.service.api.pictures import of_png
 from tests.web.playground import Playground, playground, shipped
 
 __all__ = ["playground", "shipped"]  # Fixtures: pytest finds them by being here.
@@ -129,13 +131,14 @@ def test_a_walk_is_scrubbed_from_end_to_end(playground: Playground) -> None:
     for key, image in (("Home", ends[0]), ("End", ends[1])):
         scrubber.press(key)
         playground.until_shown(".pair canvas[role=img]", np.stack([image, image]))
-    answer = {
-        way: playground.ask(
-            "interpolate", **{"from": 3, "to": 8, "steps": 48, "labels": 7, "method": way}
-        ).json()
-        for way in ("slerp", "lerp")
-    }
-    assert answer["slerp"]["images"][20] != answer["lerp"]["images"][20]
+    body = {"from": 3, "to": 8, "steps": 48, "labels": 7}
+    frames = []
+    for way in ("slerp", "lerp"):
+        middle = playground.ask("interpolate", **body, method=way).json()["images"][20]
+        frames.append(of_png(base64.b64decode(middle["b64_json"])))
+    assert not np.array_equal(*frames)
+    scrubber.fill("0.426")  # 20 of 47
+    playground.until_shown(".pair canvas[role=img]", np.stack(frames))
     assert playground.download("GIF")[:6] == b"GIF89a"
     assert playground.download("WEBP")[8:12] == b"WEBP"
     page.get_by_role("button", name="Play").click()
