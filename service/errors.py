@@ -87,6 +87,13 @@ def invalid_fields(fields: Sequence[Mapping[str, Any]], where: str | None = None
     return ServiceError(422, "invalid", f"{place}: {first['msg']}{more}", errors=errors)
 
 
+def of_query(error: ServiceError) -> ServiceError:
+    """The same refusal of fields in the query: checks that both ways to ask share say "body"."""
+    if not error.errors:
+        return error
+    return invalid_fields([field | {"loc": field["loc"][1:]} for field in error.errors], "query")
+
+
 def problem(error: ServiceError, request_id: str | None = None) -> bytes:
     """The error as RFC 9457 has it: type, title, status, detail; and our code, errors, request_id.
 

@@ -23,7 +23,15 @@ SECURITY_HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 ]
-EXPOSED_HEADERS = ["X-Request-ID", "ETag", "Retry-After", "X-Seed", "X-Model", "X-Model-Version"]
+EXPOSED_HEADERS = [
+    "X-Request-ID",
+    "ETag",
+    "Retry-After",
+    "X-Seed",
+    "X-Model",
+    "X-Model-Version",
+    "Inference-Header-Content-Length",
+]
 """What a page of another origin may read of an answer (CORS)."""
 
 # Not secrets, so the fast generator does; seeded by the system at start.

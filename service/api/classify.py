@@ -32,9 +32,9 @@ async def classify(request: Request) -> Response:
     uploads, options = await read_uploads(request, limits, UploadOptions, ClassifyRequest)
     model = state.registry(request).get(options.model, options.version)
     classifier = sampling.network(request, model, "classifier")
-    sampling.check_room(request, len(uploads))
     until = sampling.deadline(request)
-    decoded = await decode_uploads(uploads, options, limits, until)
+    with classifier.room(len(uploads)):
+        decoded = await decode_uploads(uploads, options, limits, until)
     watch.mark("decode")
     logits = await classifier.submit({"image": np.stack([one.image for one in decoded])}, until)
     watch.mark("run")

@@ -39,7 +39,8 @@ async def decode(request: Request) -> Response:
         raise sampling.refuse(
             "labels", f"{manifest.name} is conditional: say which digit each vector is to be"
         )
-    sampling.check_scale(n, asked.scale)
+    sampling.check_scale(n, asked.scale, asked.format, asked.columns)
+    sampling.check_directions(model, asked.directions)
     z = sampling.moved(
         model, sampling.given_latents(request, model, asked.latents, "latents"), asked.directions
     )

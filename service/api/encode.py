@@ -56,9 +56,9 @@ async def encode(request: Request) -> Response:
     encoder = sampling.network(request, model, "encoder")
     labels = _labels(model, encoder, options, len(uploads))
     missing = _missing(options, limits)
-    sampling.check_room(request, len(uploads))
     until = sampling.deadline(request)
-    decoded = await decode_uploads(uploads, options, limits, until)
+    with encoder.room(len(uploads)):
+        decoded = await decode_uploads(uploads, options, limits, until)
     watch.mark("decode")
 
     async def latents_of(images: Images) -> Floats:

@@ -11,15 +11,17 @@ from starlette.responses import Response
 from service.api import sampling, state
 from service.api.answer import aside, file_answer, headers_of, json_answer, members, stills
 from service.api.body import json_body
-from service.api.etag import matches
+from service.api.caching import audience, matches
 from service.api.openapi import BareRoute, json_response, problems, query_parameters, request_body
 from service.engine.latent import any_seed, draw, seeds_of, truncate
 from service.engine.registry import Model
-from service.errors import ServiceError, fields_of, invalid
+from service.errors import ServiceError, fields_of, invalid, of_query
 from service.schemas import GenerateQuery, GenerateRequest, GenerateResponse
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
 
+Checked = tuple[int, sampling.Labels | None]
+"""How many images, and their labels where they were given."""
 YEAR_S = 365 * 24 * 3600
 PICTURES: dict[str, Any] = {
     "image/png": {},
@@ -67,7 +69,7 @@ async def generate(request: Request) -> Response:
     is running."""
     asked = await json_body(request, GenerateRequest, state.settings(request).json_body_bytes)
     model = state.registry(request).get(asked.model, asked.version)
-    return await _answer(request, model, asked, headers_of(model))
+    return await _answer(request, model, asked, _checked(model, asked), headers_of(model))
 
 
 @router.get(
@@ -81,30 +83,28 @@ async def generate_picture(request: Request) -> Response:
     With a seed the answer can be cached, for good when the version is given too."""
     asked = _query(request)
     model = state.registry(request).get(asked.model, asked.version)
+    try:
+        checked = _checked(model, asked)
+    except ServiceError as error:
+        raise of_query(error) from None
     headers = headers_of(model)
     if asked.seed is None:
         headers["Cache-Control"] = "no-store"
-        return await _answer(request, model, asked, headers)
-    headers |= _caching(model, asked)
+        return await _answer(request, model, asked, checked, headers)
+    headers |= _caching(request, model, asked)
+    # Looked at only where the answer would be 200 without it (RFC 9110, 13.2.1).
     if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return await _answer(request, model, asked, headers)
+    return await _answer(request, model, asked, checked, headers)
 
 
 async def _answer(
-    request: Request, model: Model, asked: GenerateRequest, headers: dict[str, str]
+    request: Request, model: Model, asked: GenerateRequest, checked: Checked, headers: dict[str, str]
 ) -> Response:
     watch = sampling.Stopwatch()
     manifest = model.manifest
-    n = asked.n or len(asked.labels or [0])
-    labels = sampling.given_labels(model, asked.labels, n)
-    sampling.check_scale(n, asked.scale)
-    for extra in ("return_latents", "return_scores"):
-        if getattr(asked, extra) and asked.format != "json":
-            raise sampling.refuse(extra, f"only format json can hold them, not {asked.format}: leave it out")
-    if asked.return_scores and model.discriminator is None:
-        raise sampling.refuse("return_scores", f"{manifest.name} has no discriminator: leave it out")
-    sampling.check_room(request, n)
+    n, labels = checked
+    model.generator.check_room(n)
     until = sampling.deadline(request)
     seed = any_seed() if asked.seed is None else asked.seed
     seeds = seeds_of(seed, n)
@@ -144,6 +144,20 @@ async def _answer(
     return json_answer(head, written, None if cacheable else watch.marks, headers)
 
 
+def _checked(model: Model, asked: GenerateRequest) -> Checked:
+    """ServiceError 422 for what this model cannot do."""
+    n = asked.n or len(asked.labels or [0])
+    labels = sampling.given_labels(model, asked.labels, n)
+    sampling.check_scale(n, asked.scale, asked.format, asked.columns)
+    sampling.check_directions(model, asked.directions)
+    for extra in ("return_latents", "return_scores"):
+        if getattr(asked, extra) and asked.format != "json":
+            raise sampling.refuse(extra, f"only format json can hold them, not {asked.format}: leave it out")
+    if asked.return_scores and model.discriminator is None:
+        raise sampling.refuse("return_scores", f"{model.manifest.name} has no discriminator: leave it out")
+    return n, labels
+
+
 def _query(request: Request) -> GenerateQuery:
     """The query as strings, lists split at commas, directions split at colons, unknown fields refused."""
     fields: dict[str, Any] = {}
@@ -165,10 +179,13 @@ def _query(request: Request) -> GenerateQuery:
         raise invalid(error, "query", fields_of(GenerateQuery)) from None
 
 
-def _caching(model: Model, asked: GenerateQuery) -> dict[str, str]:
+def _caching(request: Request, model: Model, asked: GenerateQuery) -> dict[str, str]:
     """A strong ETag of the model's digest, the provider (whose bytes may differ) and the query."""
     query = asked.model_dump_json(exclude={"model", "version"})
     key = f"{model.digest} {model.provider} {query}".encode("utf-8", "surrogatepass")
     fixed = asked.version is not None and asked.model is not None
-    policy = f"public, max-age={YEAR_S}, immutable" if fixed else "public, max-age=0, must-revalidate"
-    return {"ETag": f'"{hashlib.sha256(key).hexdigest()[:32]}"', "Cache-Control": policy}
+    age = f"max-age={YEAR_S}, immutable" if fixed else "max-age=0, must-revalidate"
+    return {
+        "ETag": f'"{hashlib.sha256(key).hexdigest()[:32]}"',
+        "Cache-Control": f"{audience(request)}, {age}",
+    }

@@ -57,6 +57,7 @@ async def interpolate(request: Request) -> Response:
     watch = sampling.Stopwatch()
     frames = 2 * asked.steps - 2 if asked.loop else asked.steps
     sampling.check_scale(frames, asked.scale)
+    sampling.check_directions(model, asked.directions)
     start, drawn = _end(request, model, asked.from_, "from")
     goal, _ = _end(request, model, asked.to, "to")
     labels = sampling.given_labels(model, asked.labels, asked.steps)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import state
-from service.api.etag import matches
+from service.api.caching import audience, matches
 from service.api.openapi import BareRoute, json_response, problems
 from service.engine.registry import Model
 from service.errors import ServiceError
@@ -139,7 +139,7 @@ async def preview(request: Request) -> Response:
 def cached(request: Request, content: bytes, digest: str, media_type: str) -> Response:
     """A file of a bundle, or 304 for a caller that has it."""
     etag = f'"{digest[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "public, max-age=300"}
+    headers = {"ETag": etag, "Cache-Control": f"{audience(request)}, max-age=300"}
     if matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=media_type, headers=headers)

@@ -127,6 +127,8 @@ async def generations(request: Request) -> Response:
             f"{manifest.name} cannot be told what to draw; choose one of {', '.join(_names(request))}",
         )
     digits = _digits(asked.prompt)
+    if len(digits) > MAX_IMAGES:
+        raise sampling.refuse("prompt", f"it has {len(digits)} digits: {MAX_IMAGES} are the most")
     n = asked.n or 1
     rows = n * len(digits)
     if rows > MAX_IMAGES:
@@ -134,7 +136,7 @@ async def generations(request: Request) -> Response:
     width, height = _size(asked.size, len(digits))
     if n * width * height > MAX_PIXELS:
         raise sampling.refuse("size", f"{n} such images exceed {MAX_PIXELS:,} pixels: lower n or size")
-    sampling.check_room(request, rows)
+    model.generator.check_room(rows)
     until = sampling.deadline(request)
     seed = any_seed() if asked.seed is None else asked.seed
     seeds = seeds_of(seed, rows)

@@ -4,6 +4,7 @@ Handlers take a bare `Request`, so FastAPI cannot derive their schema: these hel
 pydantic models that validate. A model that is mentioned becomes a component of the document.
 """
 
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -59,6 +60,8 @@ class BareRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         # Of a route that says nothing, FastAPI documents that it answers JSON.
         super().__init__(path, endpoint, **options | {"response_class": Response})
+        if self.methods and "GET" in self.methods:
+            self.methods.add("HEAD")  # RFC 9110, 9.1; the server leaves the body out.
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
@@ -121,13 +124,17 @@ def json_response(model: type[BaseModel], description: str) -> dict[str, Any]:
 
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document: the routes, with every mentioned model among its components."""
-    out: dict[str, Any] = get_openapi(
-        title=app.title,
-        version=app.version,
-        summary=app.summary,
-        description=app.description,
-        routes=app.routes,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Duplicate Operation ID")  # HEAD's is GET's
+        out: dict[str, Any] = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+        )
+    for path in out["paths"].values():
+        path.pop("head", None)
     _, schemas = models_json_schema(
         [(model, "validation") for model in _mentioned.values()], ref_template=_REF
     )

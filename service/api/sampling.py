@@ -1,5 +1,6 @@
 """What the generating endpoints share: from checked latent vectors and labels to images."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from service.engine.latent import Floats, shift
 from service.engine.registry import Model
 from service.engine.session import Array
 from service.errors import ServiceError, invalid_fields
+from service.imaging.encode import tiling
 from service.manifest import RoleName
 from service.schemas import MAX_PIXELS
 
@@ -54,15 +56,13 @@ def network(request: Request, model: Model, role: RoleName) -> Batcher:
     return found
 
 
-def check_room(request: Request, images: int) -> None:
-    """503 now rather than after the latents of a request were drawn for nothing."""
-    state.registry(request).pool.check(images)
-
-
-def check_scale(n: int, scale: int) -> None:
-    """422 where n images of 28 * scale pixels a side are more than an answer may hold."""
-    if n * (28 * scale) ** 2 > MAX_PIXELS:
-        raise refuse("scale", f"{n} images at scale {scale} exceed {MAX_PIXELS:,} pixels: lower n or scale")
+def check_scale(n: int, scale: int, kind: str = "json", columns: int | None = None) -> None:
+    """422 where n images of 28 * scale pixels a side are more than an answer may hold. In a PNG what is left
+    of the grid's last row counts too."""
+    tiles = math.prod(tiling(n, columns)) if kind == "png" else n
+    if tiles * (28 * scale) ** 2 > MAX_PIXELS:
+        fix = "lower n or scale" if tiles == n else "lower columns, n or scale"
+        raise refuse("scale", f"{tiles} tiles at scale {scale} exceed {MAX_PIXELS:,} pixels: {fix}")
 
 
 def given_labels(model: Model, labels: Sequence[int] | None, n: int, field: str = "labels") -> Labels | None:
@@ -95,12 +95,9 @@ def given_latents(request: Request, model: Model, latents: Sequence[Sequence[flo
     return z.astype(np.float32)
 
 
-def moved(model: Model, z: Floats, directions: Mapping[str, float]) -> Floats:
-    """z along the model's named directions; 422 for an unknown one or an amount out of its range."""
-    if not directions:
-        return z
-    known = {direction.name: direction for direction in model.manifest.directions}
-    moves: list[tuple[list[float], float]] = []
+def check_directions(model: Model, directions: Mapping[str, float]) -> None:
+    """422 for a direction that the model has not, or an amount out of its range."""
+    known = {direction.name: direction for direction in model.manifest.directions} if directions else {}
     for name, amount in directions.items():
         if name not in known:
             names = ", ".join(known) or "none"
@@ -108,14 +105,21 @@ def moved(model: Model, z: Floats, directions: Mapping[str, float]) -> Floats:
         low, high = known[name].range
         if not low <= amount <= high:
             raise refuse("directions", f"{name} goes from {low:g} to {high:g}")
-        if (vector := known[name].vector) is not None:
-            moves.append((vector, amount))
+
+
+def moved(model: Model, z: Floats, directions: Mapping[str, float]) -> Floats:
+    """z along the model's named directions, which `check_directions` has passed."""
+    if not directions:
+        return z
+    known = [direction for direction in model.manifest.directions if direction.name in directions]
+    moves = [(one.vector, directions[one.name]) for one in known if one.vector is not None]
     if moves:
         z = shift(z, moves)
     # One after the other, and it matters which is first: as the model names them, not as the request does.
-    for name in known:
-        if name in directions and name in model.landscapes:
-            z = model.landscapes[name].climb(z.astype(np.float64), directions[name]).astype(np.float32)
+    for one in known:
+        if one.name in model.landscapes:
+            climbed = model.landscapes[one.name].climb(z.astype(np.float64), directions[one.name])
+            z = climbed.astype(np.float32)
     return z
 
 
@@ -131,8 +135,10 @@ async def run(model: Model, z: Floats, labels: Labels | None, until: float) -> I
 
 
 async def scores(model: Model, images: Images, labels: Labels | None, until: float) -> NDArray[np.float32]:
-    """The discriminator's score [n] of each image, given its label where the model is conditional."""
+    """The discriminator's score [n] of each image, given its label where the discriminator takes one."""
     if model.discriminator is None:
         raise refuse("return_scores", f"{model.manifest.name} has no discriminator: leave return_scores out")
-    feeds: dict[str, Array] = {"image": images} if labels is None else {"image": images, "label": labels}
+    feeds: dict[str, Array] = {"image": images}
+    if labels is not None and "label" in model.discriminator.inputs:
+        feeds["label"] = labels
     return await model.discriminator.submit(feeds, until)

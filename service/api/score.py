@@ -37,15 +37,20 @@ async def score(request: Request) -> Response:
     limits = state.settings(request)
     uploads, options = await read_uploads(request, limits, ScoreOptions, ScoreRequest)
     model = state.registry(request).get(options.model, options.version)
-    sampling.network(request, model, "discriminator")
+    discriminator = sampling.network(request, model, "discriminator")
     labels = sampling.given_labels(model, options.label, len(uploads), "label")
-    rows = CLASSES if model.manifest.conditional and labels is None else 1
-    sampling.check_room(request, rows * len(uploads))
+    every_label = labels is None and "label" in discriminator.inputs
+    rows = CLASSES if every_label else 1
     until = sampling.deadline(request)
-    decoded = await decode_uploads(uploads, options, limits, until)
+    with discriminator.room(rows * len(uploads)):
+        decoded = await decode_uploads(uploads, options, limits, until)
     watch.mark("decode")
     images = np.stack([one.image for one in decoded])
-    values, likeliest = await _scores(model, images, labels, until)
+    likeliest = None
+    if every_label:
+        values, likeliest = await _over_labels(model, images, until)
+    else:
+        values = await sampling.scores(model, images, labels, until)
     watch.mark("run")
     manifest = model.manifest
     assert manifest.score is not None
@@ -69,13 +74,11 @@ async def score(request: Request) -> Response:
     return Response(to_json(answer, inf_nan_mode="null"), media_type="application/json")
 
 
-async def _scores(
-    model: Model, images: Images, labels: Labels | None, until: float
-) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Labels | None]:
-    """Scores [n]; for a conditional model without labels, over all ten (the logsumexp of its joint logits)
-    with the label [n] whose score is highest."""
-    if labels is not None or not model.manifest.conditional:
-        return await sampling.scores(model, images, labels, until), None
+async def _over_labels(
+    model: Model, images: Images, until: float
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Labels]:
+    """Scores [n] over all ten labels (the logsumexp of the joint logits), and the label [n] whose own is
+    highest."""
     n = len(images)
     every = np.tile(np.arange(CLASSES, dtype=np.int64), n)
     joint = await sampling.scores(model, images.repeat(CLASSES, 0), every, until)

@@ -83,8 +83,8 @@ class ModelConfig(BaseModel):
 
 
 class ModelStatistics(BaseModel):
-    """Triton's statistics: requests, inferences (images) and executions (runs) since the start, by any
-    endpoint."""
+    """Triton's statistics: requests, inferences (images) and executions (runs) since the network
+    was loaded, by any endpoint."""
 
     model_stats: list[dict[str, Any]]
 

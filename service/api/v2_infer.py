@@ -183,7 +183,7 @@ def _feeds(request: Request, one: Served, tensors: dict[str, Array]) -> dict[str
     _check_values(request, tensors)
     if not seeded:
         return tensors
-    sampling.check_room(request, min(rows))
+    one.batcher.check_room(min(rows))
     z, labels = draw(tensors["seed"].tolist(), manifest.latent_dim, manifest.prior, manifest.conditional)
     return {"z": z} if labels is None else {"z": z, "label": tensors.get("label", labels)}
 

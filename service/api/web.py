@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.etag import matches
+from service.api.caching import matches
 from service.api.openapi import BareRoute
 from service.errors import ServiceError
 
@@ -19,7 +19,6 @@ router = APIRouter(route_class=BareRoute, include_in_schema=False)
 FOLDER = Path(__file__).parents[1] / "web"
 PICTURES = Path(__file__).parents[1] / "pictures"
 """What a page loads only when a reader comes to it, as large as it is."""
-METHODS = ["GET", "HEAD"]
 MEDIA = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -78,13 +77,13 @@ def needed(first: str) -> list[str]:
     return found
 
 
-@router.api_route("/", methods=METHODS)
+@router.get("/")
 async def index(request: Request) -> Response:
     """The page."""
     return _answer(request, assets()["index.html"])
 
 
-@router.api_route("/web/{file}", methods=METHODS)
+@router.get("/web/{file}")
 async def file(request: Request) -> Response:
     """What the page is made of. Looked up by name, never joined into a path."""
     asset = assets().get(request.path_params["file"])

@@ -10,7 +10,8 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -59,18 +60,15 @@ class Batcher:
     async def submit(self, feeds: Mapping[str, Array], deadline: float) -> Array:
         """The network's output for these rows ([n, ...] each); `deadline` is on the clock of time.monotonic.
 
-        Raises ServiceError 503 `queue-full`, 504 `deadline` or 500 `inference-failed`. Cancelling the caller
+        Raises ServiceError as `check_room`, 504 `deadline` or 500 `inference-failed`. Cancelling the caller
         drops the rows that have not been run.
         """
         size = self._check(feeds)
         if self._pool.free_for(size) and time.monotonic() < deadline:
             return self._at_once(feeds, size)
         loop = asyncio.get_running_loop()
-        try:
-            self._pool.admit(size)
-        except ServiceError:
-            self.statistics.fail.add(0)
-            raise
+        self.check_room(size)
+        self._pool.admit(size)
         job = Job(feeds, size, deadline, loop.create_future())
         self._jobs.append(job)
         self._pool.wake(self, loop)
@@ -87,6 +85,26 @@ class Batcher:
                 job.timer.cancel()
             if job.taken < size:
                 self._drop(job)
+
+    def check_room(self, images: int) -> None:
+        """ServiceError 503 `queue-full`, or 422 `more-than-queue`, now rather than after the latents of a
+        request were drawn for nothing."""
+        try:
+            self._pool.check(images)
+        except ServiceError:
+            self.statistics.fail.add(0)
+            raise
+
+    @contextmanager
+    def room(self, images: int) -> Iterator[None]:
+        """Holds room for so many while they are made ready, as uploads are decoded; ServiceError as
+        `check_room`. A `submit` right after, with no turn of the loop in between, finds it free."""
+        self.check_room(images)
+        self._pool.admit(images)
+        try:
+            yield
+        finally:
+            self._pool.release(images)
 
     def take(self, loop: asyncio.AbstractEventLoop) -> list[Slice]:
         """Fills a run: first an equal share for every job, so that n = 256 cannot starve n = 1, then in order

@@ -52,7 +52,11 @@ class Pool:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def check(self, images: int) -> None:
-        """ServiceError 503 where there is no room for so many."""
+        """ServiceError 503 where there is no room for so many; 422 where there never is."""
+        if images > self.limit:
+            raise ServiceError(
+                422, "more-than-queue", f"{images} images at once exceed {self.limit}, the queue: send fewer"
+            )
         if self.images + images > self.limit:
             raise ServiceError(
                 503,
@@ -62,7 +66,7 @@ class Pool:
             )
 
     def admit(self, images: int) -> None:
-        """Reserves room; ServiceError 503 where there is none."""
+        """Reserves room; ServiceError as `check`."""
         self.check(images)
         self.images += images
 

@@ -56,14 +56,19 @@ def enlarge(images: Pixels, scale: int) -> Pixels:
     return images.repeat(scale, axis=-2).repeat(scale, axis=-1)
 
 
+def tiling(n: int, columns: int | None = None) -> tuple[int, int]:
+    """Rows and columns of n tiles: near square unless `columns` is given, never wider than n."""
+    across = min(n, columns or math.ceil(math.sqrt(n)))
+    return math.ceil(n / across), across
+
+
 def grid(images: Pixels, columns: int | None = None) -> Pixels:
     """[n, h, w] in reading order as one [H, W] without gaps: tiles lie at multiples of h and w.
 
-    Near square unless `columns` is given, never wider than n tiles; what is left of the last row is black.
+    Laid out as `tiling` says; what is left of the last row is black.
     """
     n, height, width = images.shape
-    across = min(n, columns or math.ceil(math.sqrt(n)))
-    down = math.ceil(n / across)
+    down, across = tiling(n, columns)
     tiles = np.zeros((down * across, height, width), np.uint8)
     tiles[:n] = images
     in_rows = tiles.reshape(down, across, height, width).swapaxes(1, 2)

@@ -39,7 +39,8 @@ async def test_an_allowed_origin_may_read_answers_and_errors(
     assert answer.status_code == status
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     exposed = answer.headers["access-control-expose-headers"].split(", ")
-    assert {"X-Request-ID", "ETag", "Retry-After", "X-Seed", "X-Model", "X-Model-Version"} == set(exposed)
+    about_the_image = {"X-Seed", "X-Model", "X-Model-Version", "Inference-Header-Content-Length"}
+    assert {"X-Request-ID", "ETag", "Retry-After"} | about_the_image == set(exposed)
 
 
 async def test_another_origin_may_not(browser: httpx.AsyncClient) -> None:
@@ -51,12 +52,14 @@ async def test_preflight(browser: httpx.AsyncClient) -> None:
     asked = {
         "Origin": ORIGIN,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "content-type, x-request-id",
+        "Access-Control-Request-Headers": "content-type, inference-header-content-length, x-stainless-os",
     }
     answer = await browser.options("/models", headers=asked)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "POST" in answer.headers["access-control-allow-methods"]
+    allowed = answer.headers["access-control-allow-headers"]
+    assert set(asked["Access-Control-Request-Headers"].split(", ")) <= set(allowed.split(", "))
     assert "x-request-id" in answer.headers
     answer = await browser.options("/models", headers=asked | {"Origin": "https://evil.example"})
     assert answer.status_code == 400

@@ -89,14 +89,14 @@ async def test_an_unknown_path_is_404(client: httpx.AsyncClient) -> None:
 
 async def test_allow_names_the_methods_of_all_routes_of_a_path(client: httpx.AsyncClient) -> None:
     answer = await client.delete("/generate")
-    assert answer.headers["allow"] == "GET, POST"
-    assert answer.json()["detail"] == "this path takes GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+    assert answer.json()["detail"] == "this path takes GET, HEAD, POST"
 
 
 async def test_another_method_is_405_with_allow(client: httpx.AsyncClient) -> None:
     answer = await client.delete("/models")
     assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_on_a_real_server(http: httpx.Client) -> None:

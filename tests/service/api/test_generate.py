@@ -5,8 +5,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
+from service.app import create_app
 from service.schemas import GenerateResponse
+from service.settings import Settings
 from tests.service.api.pictures import of_json, of_npy, of_png, of_zip, refused, tiles
 from tests.service.bundles import LATENT
 
@@ -193,12 +196,54 @@ async def test_a_wrong_query_is_named(client: httpx.AsyncClient, query: str, wor
 
 
 async def test_a_full_queue_is_503_with_retry_after(client: httpx.AsyncClient, app: Any) -> None:
+    pool = app.state.registry.pool
+    pool.limit, pool.images = 10, 1
+    answer = await ask(client, n=10)
+    refused(answer, 503, "1 of 10 images")
+    assert answer.headers["retry-after"] == "1"
+    pool.images = 0
+    assert (await ask(client, n=10)).status_code == 200
+    assert pool.images == 0
+
+
+async def test_what_never_fits_the_queue_is_told_so(client: httpx.AsyncClient, app: Any) -> None:
     app.state.registry.pool.limit = 10
     answer = await ask(client, n=11)
-    refused(answer, 503, "10 images")
-    assert answer.headers["retry-after"] == "1"
-    assert app.state.registry.pool.images == 0
-    assert (await ask(client, n=10)).status_code == 200
+    refused(answer, 422, "11 images at once exceed 10")
+    assert "retry-after" not in answer.headers
+
+
+@pytest.mark.parametrize("query", ["labels=7", "directions=nope:1", "n=100&scale=16"])
+async def test_a_tag_does_not_hide_what_is_wrong(client: httpx.AsyncClient, query: str) -> None:
+    answer = await client.get(f"/generate?model=tiny&seed=1&{query}", headers={"If-None-Match": "*"})
+    refused(answer, 422, "query.")
+
+
+async def test_the_empty_tiles_of_a_grid_count_too(client: httpx.AsyncClient) -> None:
+    body = {"n": 82, "scale": 16, "columns": 81}
+    refused(await ask(client, **body, format="png"), 422, "162 tiles at scale 16")
+    assert (await ask(client, **body)).status_code == 200
+
+
+async def test_where_keys_are_asked_for_no_cache_shares_an_answer(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"api_keys": [SecretStr("a-key-of-some-length")]}))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        headers = {"X-API-Key": "a-key-of-some-length"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://service", headers=headers
+        ) as keyed:
+            for path in ("/generate?seed=1&model=tiny&version=2", "/models/tiny/preview.png"):
+                answer = await keyed.get(path)
+                assert answer.headers["cache-control"].startswith("private, max-age=")
+
+
+async def test_head_says_what_get_would(client: httpx.AsyncClient) -> None:
+    for path in ("/generate?seed=1", "/models/tiny/preview.png", "/health/live", "/models"):
+        head, get = await client.head(path), await client.get(path)
+        assert head.status_code == 200
+        assert head.headers["content-type"] == get.headers["content-type"]
+        assert head.headers["content-length"] == get.headers["content-length"]
 
 
 def test_a_real_server_takes_plain_curl_and_keeps_the_promise_of_seeds(http: httpx.Client) -> None:

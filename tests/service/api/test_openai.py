@@ -99,7 +99,7 @@ async def test_what_openais_clients_send_besides_is_taken(client: httpx.AsyncCli
         ({"prompt": ""}, 400, "prompt", "name a number in digits"),
         ({"prompt": "٣"}, 400, "prompt", "name a number in digits"),
         ({"prompt": "3 or 4"}, 400, "prompt", "2 numbers: name one"),
-        ({"prompt": "1" * 300}, 400, "n", "300 digits altogether"),
+        ({"prompt": "1" * 300}, 400, "prompt", "it has 300 digits: 256 are the most"),
         ({"prompt": "42", "n": 129}, 400, "n", "258 digits"),
         ({"prompt": "42", "size": "50x50"}, 400, "size", "at least 56x28"),
         ({"prompt": "7", "size": "256"}, 400, "size", "pattern"),

@@ -1,5 +1,8 @@
+import asyncio
 import base64
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +15,8 @@ from service.app import create_app
 from service.schemas import ScoreResponse
 from service.settings import Settings
 from tests.service.api.pictures import digit, encoded, of_json, refused
+from tests.service.bundles import BUILD, replace_role, rewrite_manifest, run, write_bundle
+from tests.service.conftest import administered
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +59,37 @@ async def test_without_a_label_the_score_is_over_all_ten_and_names_the_likeliest
     assert any_label["logit"] == pytest.approx(math.log(sum(map(math.exp, each))), abs=1e-4)
     assert any_label["likeliest_label"] == int(np.argmax(each))
     assert any_label["probability"] == pytest.approx(1 / (1 + math.exp(-any_label["logit"])))
+
+
+async def test_uploads_hold_their_room_while_they_are_decoded(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    """Else all that come at once would be decoded, and all but one refused afterwards."""
+    pool = app.state.registry.pool
+    pool.limit = 10
+    large = np.zeros((600, 600), np.uint8)
+    large[200:400, 280:320] = 255
+    answers = await asyncio.gather(*(raw(client, encoded(large), "?model=tiny_cond") for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 503, 503, 503]
+    assert pool.images == 0
+    refused(await raw(client, b"no picture" * 2000), 422, "no image")
+    assert pool.images == 0
+
+
+async def test_a_conditional_models_discriminator_may_do_without_labels(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, "tiny", conditional=True)
+    graph = BUILD["discriminator"](np.random.RandomState(0), False)
+    replace_role(folder, "discriminator", graph)
+    golden = json.loads((folder / "manifest.json").read_text())["golden"]
+    images = np.frombuffer(base64.b64decode(golden["generator"]["images"]), np.uint8).reshape(-1, 28, 28)
+    values = run(graph.SerializeToString(), "image", images, None).reshape(-1, 1)
+    golden["discriminator"] |= {"labels": None, "values": values.tolist()}
+    rewrite_manifest(folder, golden=golden)
+    async with administered(tmp_path) as client:
+        for query in ("", "?label=3"):
+            assert len(scores(await raw(client, encoded(digit()), query))) == 1
+        made = await client.post("/generate", json={"seed": 4, "return_scores": True})
+        assert made.status_code == 200, made.text
 
 
 async def test_a_critic_has_no_probability(client: httpx.AsyncClient) -> None:

@@ -62,7 +62,7 @@ async def test_the_bound_holds(bench: Bench) -> None:
     bench.pool.limit = 1
     with pytest.raises(ServiceError) as refused:
         await bench.ask(1, 2)
-    assert refused.value.code == "queue-full"
+    assert (refused.value.status, refused.value.code) == (422, "more-than-queue")
 
 
 async def test_a_deadline_that_passed_is_told(bench: Bench) -> None:

@@ -131,6 +131,7 @@ async def test_the_bound_is_exact(bench: Bench) -> None:
         await bench.ask(1)
     assert (caught.value.status, caught.value.code) == (503, "queue-full")
     assert caught.value.headers == {"Retry-After": "1"}
+    assert bench.batcher.statistics.fail.count == 1
     bench.network.go.set()
     await asyncio.gather(last, *held)
     assert bench.pool.images == 0
