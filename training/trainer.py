@@ -66,6 +66,8 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
     started, done = time.monotonic(), begin
     watch = Watch(digits)
     size = config.batch_size
+    # Kept from step to step: lazy R1 is measured at few of those that are logged.
+    figures: dict[str, float] = {}
     with (
         bar(config.steps * size, "images", begun=begin * size, shown=writes) as progress,
         _stop_between_steps() as stop,
@@ -74,7 +76,6 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
             torch.manual_seed(config.seed << 32 | step)
             factor = annealed(step / config.steps, config.anneal_from, config.anneal_to)
             drawn = step * draws
-            figures: dict[str, float] = {}
             for phase in phases:
                 for group, rate in zip(phase.optimizer.param_groups, rates[phase.name], strict=True):
                     group["lr"] = rate * factor
@@ -94,10 +95,10 @@ def fit(recipe: Recipe, digits: Digits, run: Run, intervals: Intervals | None = 
             pictured = writes and (last or is_pictured(done, intervals.picture))
             if writes and (done % intervals.log == 0 or pictured):
                 progress.set_postfix({k: f"{v:.3g}" for k, v in figures.items()}, refresh=False)
-                if pictured and not stopping:  # whoever stops a run waits for it
-                    figures |= watch.figures(sample(exported, watch.label))
+                watched = pictured and not stopping  # whoever stops a run waits for it
+                quality = watch.figures(sample(exported, watch.label)) if watched else {}
                 elapsed = before + time.monotonic() - started
-                run.log(done, {**figures, "seconds": elapsed, "images": done * size})
+                run.log(done, {**figures, **quality, "seconds": elapsed, "images": done * size})
             if pictured:
                 run.picture(done, sample(exported, ROWS))
             if writes and (done % intervals.save == 0 or last):

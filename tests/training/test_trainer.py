@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,18 @@ def test_pictured_steps_are_logged_with_the_quality_of_their_samples(tmp_path: P
     for line in lines:
         assert line["frechet_distance"] > 0
         assert sum(line[f"share_of_{digit}"] for digit in range(10)) == pytest.approx(1)
+
+
+def test_r1_is_logged_as_it_was_last_measured_and_quality_where_it_was(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    config = dataclasses.replace(SMALL, steps=6, r1_every=4)
+    fit(Gan(config), few("train"), run, Intervals(log=1, picture=4, save=1000))
+    lines = run.lines()
+    first, *_, last = r1 = [line["discriminator/r1"] for line in lines]
+    assert r1 == [first] * 4 + [last] * 2
+    assert first != last
+    assert [line["step"] for line in lines if "frechet_distance" in line] == [1, 2, 4, 6]
+    assert [line["step"] for line in lines if "share_of_7" in line] == [1, 2, 4, 6]
 
 
 def test_early_steps_are_pictured_more_often() -> None:
