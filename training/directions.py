@@ -24,6 +24,7 @@ left out.
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -141,10 +142,9 @@ class Search:
         if found is None or found.correlation < CORRELATION:
             return None
         picture = self._picture(way, found.range)
+        digest = hashlib.sha256(picture).hexdigest()
         file = File(
-            file=f"direction-{name.replace('_', '-')}.webp",
-            sha256=hashlib.sha256(picture).hexdigest(),
-            bytes=len(picture),
+            file=f"direction-{name.replace('_', '-')}-{digest[:8]}.webp", sha256=digest, bytes=len(picture)
         )
         files = {file.file: picture}
         if isinstance(way, Slope):
@@ -268,11 +268,17 @@ def table(directions: list[Direction]) -> str:
 
 
 def write(bundle: Path) -> list[Direction]:
-    """Finds a bundle's directions and puts them into its manifest, their files beside it."""
+    """Finds a bundle's directions and puts them into its manifest, their files beside it.
+
+    The files have their digests in their names: until the manifest names the new ones, those that it names
+    are there as they were.
+    """
     found = list(Search(Served(bundle, torch.get_num_threads())).directions())
     files = {name: content for _, of_one in found for name, content in of_one.items()}
     for name, content in files.items():
-        (bundle / name).write_bytes(content)
+        temporary = bundle / f".{name}.partial"
+        temporary.write_bytes(content)
+        os.replace(temporary, bundle / name)
     directions = [direction for direction, _ in found]
     record(bundle, directions=[direction.model_dump() for direction in directions])
     for file in (*bundle.glob("direction-*.webp"), *bundle.glob("landscape-*.png")):

@@ -48,9 +48,10 @@ def slope(served: Served, name: str, height: Tensor) -> Slope:
     """The way up this height [SIDE, SIDE], and its file."""
     low, high = float(height.min()), float(height.max())
     content = _png(((height - low) / (high - low) * LEVELS).round().numpy().astype(np.uint16))
+    digest = hashlib.sha256(content).hexdigest()
     entry = manifest.Landscape(
-        file=f"landscape-{name.replace('_', '-')}.png",
-        sha256=hashlib.sha256(content).hexdigest(),
+        file=f"landscape-{name.replace('_', '-')}-{digest[:8]}.png",
+        sha256=digest,
         bytes=len(content),
         reach=_reach(served),
         low=low,

@@ -100,10 +100,31 @@ def test_directions_are_written_with_their_pictures_and_nothing_else_changes(
     after = read_manifest(bundle)
     assert after.directions == [one]
     assert after.model_dump() | {"directions": before["directions"]} == before
-    assert [path.name for path in bundle.glob("*.webp")] == ["direction-slant.webp"]
+    assert [path.name for path in bundle.glob("*.webp")] == [one_file]
+    assert not list(bundle.glob(".*"))
     assert (bundle / one.found.picture.file).read_bytes() == b"picture"
     assert "slant" in directions.table([one])
     assert "no direction" in directions.table([])
+
+
+def test_a_search_that_is_killed_leaves_the_files_that_the_manifest_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, Direction]
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    bundle = write_bundle(tmp_path, "drawn", conditional=True)
+    (named := bundle / "direction-slant.webp").write_bytes(b"of an earlier search")
+    one = found["slant"]
+    assert one.found is not None
+    files = {one.found.picture.file: b"picture"}
+    monkeypatch.setattr(Search, "__init__", lambda self, served: None)
+    monkeypatch.setattr(Search, "directions", lambda self: iter([(one, files)]))
+    monkeypatch.setattr(directions, "record", killed)
+    with pytest.raises(KeyboardInterrupt):
+        directions.write(bundle)
+    assert named.read_bytes() == b"of an earlier search"
+    assert one.found.picture.file == f"direction-slant-{one.found.picture.sha256[:8]}.webp"
 
 
 def test_correlation_is_spearmans_and_ties_are_no_order() -> None:

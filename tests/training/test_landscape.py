@@ -77,5 +77,8 @@ def test_the_search_finds_it_and_gives_its_files(plane: Leaning, monkeypatch: py
     assert direction.found is not None
     assert direction.found.method == "landscape"
     assert direction.found.correlation >= 0.9
-    assert set(files) == {"direction-slant.webp", "landscape-slant.png"}
-    assert read_landscape(files["landscape-slant.png"], direction.landscape)
+    picture, entry = direction.found.picture, direction.landscape
+    assert set(files) == {picture.file, entry.file}
+    assert picture.file == f"direction-slant-{picture.sha256[:8]}.webp"
+    assert entry.file == f"landscape-slant-{entry.sha256[:8]}.png"
+    assert read_landscape(files[entry.file], entry)
