@@ -11,7 +11,7 @@ convolutions draw it. Non-saturating loss, lazy R1 on real images, minibatch dev
 averaged weights.
 
     python -m training train cgan            (as served)
-    python -m training train cgan --paper    (arXiv 1411.1784: labels joined to the inputs' features, no more)
+    python -m training train cgan --paper    (arXiv 1411.1784: labels joined to the images' features)
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from training import losses
 from training import recipe as contract
 from training.deviation import ClassDeviation
+from training.errors import TrainingError
 from training.negatives import taught
 from training.networks import mlp, transposed
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
@@ -43,6 +44,9 @@ class Config(contract.GanConfig):
     """The fully connected judge."""
     conv_judge: int = 32
     """Channels of the convolutional judge's 14x14 maps (twice as many at 7x7); 0 leaves it out."""
+    projection: bool = True
+    """How D takes a label: by its product with the image's features (arXiv 1802.05637), or joined to them for
+    a further layer (arXiv 1411.1784, figure 1)."""
     conv_share: float = 0.25
     """What the convolutional judge counts for in G's objective, from 0 to 1; the fully connected one counts
     for the rest. More makes strokes cleaner and digits more alike."""
@@ -52,6 +56,7 @@ AS_WRITTEN = Config(
     ema=0.0,
     anneal_to=1.0,
     conv_judge=0,
+    projection=False,
     learning_rate=2e-4,
     beta1=0.5,
     beta2=0.999,
@@ -86,12 +91,16 @@ class Generator(nn.Module):
 class Judge(nn.Module):
     """A discriminator: images [batch, 1, 28, 28] and label int64 [batch] to logits [batch]."""
 
-    def __init__(self, body: nn.Module, minibatch_deviation: bool) -> None:
+    def __init__(self, body: nn.Module, minibatch_deviation: bool, projection: bool) -> None:
         super().__init__()
         self.body = body
         self.deviation = ClassDeviation(CLASSES) if minibatch_deviation else None
         width = FEATURES + minibatch_deviation
-        self.real = nn.Linear(width, 1)
+        self.projection = projection
+        if projection:
+            self.real = nn.Linear(width, 1)
+        else:
+            self.joined = mlp(2 * width, FEATURES, 1)
         self.label = nn.Embedding(CLASSES, width)
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
@@ -99,6 +108,9 @@ class Judge(nn.Module):
         if self.deviation:
             features = self.deviation(features, label)
         features = features.float()
+        if not self.projection:
+            joined: Tensor = self.joined(torch.cat([features, self.label(label)], 1))
+            return joined.float().squeeze(1)
         # A product, not a sum: the last bits of a served sum depend on the row's place in its batch.
         projection = (self.label(label).unsqueeze(1) @ features.unsqueeze(2)).flatten()
         logit: Tensor = self.real(features).squeeze(1) + projection / features.shape[1] ** 0.5
@@ -126,10 +138,14 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        if not config.dense_judge and not config.conv_judge:
+            raise TrainingError("A discriminator without its fully connected judge needs conv_judge.")
         bodies = [dense_body()] if config.dense_judge else []
         if config.conv_judge:
             bodies.append(conv_body(config.conv_judge))
-        self.judges = nn.ModuleList(Judge(body, config.minibatch_deviation) for body in bodies)
+        self.judges = nn.ModuleList(
+            Judge(body, config.minibatch_deviation, config.projection) for body in bodies
+        )
         share = config.conv_share
         self.shares = [1 - share, share] if len(bodies) == 2 else [1.0]
 
