@@ -128,9 +128,14 @@ def evaluate(
     """
     from training import as_written as paper  # these load onnxruntime and scipy
     from training import evaluate as measuring
+    from training import leaderboard, served
 
     if all == bool(bundles) or (as_written and len(bundles) != 1):
         raise RunError("name the bundles to measure, such as models/gan/1, or say --all")
+    for bundle in leaderboard.newest(models_dir) if all else bundles:
+        served.read_manifest(bundle)  # a mistake is told before minutes of measuring
+    if as_written:
+        paper.check(Run(as_written), bundles[0])
     torch.set_num_threads(threads)
     yardstick = measuring.Yardstick(data.load("train", data_dir), data.load("t10k", data_dir))
     if all:

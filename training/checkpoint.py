@@ -27,6 +27,7 @@ def save(
         "config": dataclasses.asdict(config),
         "threads": torch.get_num_threads(),
         "processes": distributed.COUNT,
+        "device": torch.get_default_device().type,
         "modules": {name: module.state_dict() for name, module in modules.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
     }
@@ -37,11 +38,19 @@ def save(
 
 def read(path: Path) -> dict[str, Any]:
     """The saved state as written by `save`."""
+    if not path.exists():
+        raise CheckpointError(f"{path} is missing: the run has saved none yet; wait, or end it with Ctrl-C")
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location=torch.get_default_device())
     except Exception as error:  # torch raises many kinds for a damaged file
         raise CheckpointError(f"{path}: cannot be read ({error}); delete it to start over") from error
     return state
+
+
+def step(path: Path) -> int:
+    """The step it was taken after."""
+    taken: int = read(path)["step"]
+    return taken
 
 
 def averaged(path: Path, recipe: Recipe) -> Recipe:
@@ -62,8 +71,8 @@ def restore(
 ) -> int:
     """Loads a checkpoint into `modules` and `optimizers` and returns the step it was taken after.
 
-    Refuses a changed config or number of threads or processes: the rest of the run would not be the run that
-    was begun.
+    Refuses a changed config, number of threads or processes, or kind of device: the rest of the run would not
+    be the run that was begun.
     """
     state = read(path)
     was, now = state["config"], dataclasses.asdict(config)
@@ -74,10 +83,14 @@ def restore(
     ]
     here = {"threads": torch.get_num_threads(), "processes": distributed.COUNT}
     changed += [f"{k} was {state.get(k, 1)} and is {n}" for k, n in here.items() if state.get(k, 1) != n]
+    device = torch.get_default_device().type
+    began_on = state.get("device", device)  # older checkpoints do not say
+    if began_on != device:
+        changed.append(f"device was {began_on} and is {device}")
     if changed:
         raise CheckpointError(
             f"{path}: begun with other settings ({'; '.join(changed)}); resume with the same ones,"
-            " or start over in another folder with --run-dir"
+            " or start over in another folder with --run-dir (--runs-dir of semisupervised)"
         )
     for name, module in modules.items():
         module.load_state_dict(state["modules"][name])

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import os
 import struct
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -110,23 +111,26 @@ def load(split: str, data_dir: Path | None = None, *, verify: bool = True) -> Di
 
 
 def _content(name: str, data_dir: Path | None, verify: bool) -> bytes:
-    if data_dir is None and (named := os.environ.get("MNIST_DIR")):
-        data_dir = Path(named)
-    path = _find(name, data_dir) if data_dir else _fetch(name)
+    if data_dir:
+        path = _find(name, data_dir, "leave out --data-dir")
+    elif named := os.environ.get("MNIST_DIR"):
+        path = _find(name, Path(named), "unset MNIST_DIR")
+    else:
+        path = _fetch(name)
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); delete it and fetch it again") from error
     if verify and hashlib.sha256(content).hexdigest() != FILES[name].content:
         raise DataError(f"{path}: not MNIST's {name} (its sha256 differs); delete it and fetch it again")
     return content
 
 
-def _find(name: str, data_dir: Path) -> Path:
+def _find(name: str, data_dir: Path, fix: str) -> Path:
     for candidate in (data_dir / f"{name}.gz", data_dir / name):
         if candidate.is_file():
             return candidate
-    raise DataError(f"{data_dir}: has neither {name}.gz nor {name}; leave out --data-dir to download them")
+    raise DataError(f"{data_dir}: has neither {name}.gz nor {name}; {fix} to download them")
 
 
 def _fetch(name: str) -> Path:

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from PIL import Image
 from service.engine.latent import draw
 from service.manifest import (
     CLASSES,
+    NAME,
     Golden,
     GoldenSamples,
     GoldenValues,
@@ -31,6 +33,7 @@ from service.manifest import (
 )
 from training import checkpoint, graph, history, recipes
 from training.data import Digits
+from training.graph import ExportError
 from training.recipe import Recipe
 from training.run import Run
 
@@ -49,8 +52,12 @@ def export(
 
     `test` are the held-out digits that the score's threshold is set on. The folder is filled under a hidden
     name and then renamed, so that a server never sees half a bundle. Raises FileExistsError for a version
-    that is there already.
+    that is there already, ExportError for a name or version that no bundle can have.
     """
+    if not re.fullmatch(NAME, name):
+        raise ExportError(f"name is {name!r}: give up to 64 of a-z, 0-9 and . _ -, the first of a-z or 0-9")
+    if version is not None and version < 1:
+        raise ExportError(f"version is {version}: give 1 or more, or leave out --version for the next")
     recipe.eval()
     number = version if version is not None else newest(models / name) + 1
     target = models / name / str(number)
@@ -65,8 +72,9 @@ def export(
             role: graph.to_onnx(role, module, recipe.latent_dim, _labelled(role, recipe))
             for role, module in recipe.exports().items()
         }
-        learned = history.files(run)
-        manifest = _describe(recipe, name, number, contents, test, facts(run))
+        step = checkpoint.step(run.checkpoint)
+        learned = history.files(run, step)
+        manifest = _describe(recipe, name, number, contents, test, facts(run, step))
         manifest = manifest.model_copy(update={"history": history.entry(learned)})
         for role, content in contents.items():
             (hidden / f"{role}.onnx").write_bytes(content)
@@ -96,9 +104,9 @@ def newest(folder: Path) -> int:
     return max(versions, default=0)
 
 
-def facts(run: Run) -> Training:
-    """How a run went, from its config and the last line of its log."""
-    last = run.lines()[-1]
+def facts(run: Run, step: int) -> Training:
+    """How a run went until its checkpoint at `step`, from its config and its log."""
+    last = run.lines(step)[-1]
     begun = run.read_config()
     return Training(
         images=int(last["images"]),

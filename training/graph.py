@@ -25,7 +25,7 @@ SMALL = 1024
 
 
 class ExportError(TrainingError):
-    """An exported graph that does not compute what the module computes."""
+    """A graph that does not compute what the module computes, or a name that no bundle can have."""
 
 
 class FromLatent(nn.Module):

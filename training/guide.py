@@ -114,6 +114,12 @@ def figures(metrics: dict[str, Metric]) -> str:
 
 def directions(manifests: list[Manifest]) -> str:
     """Slant and stroke width of every model, with all that the conditional one has, and landscapes."""
+    commands = [
+        f"`python -m training directions models/{one.name}/{one.version}` found those of `{one.name}`; the"
+        " others' were found alike."
+        for one in manifests
+        if one.conditional
+    ]
     rows = ["| model | direction | from end to end | correlation | digits kept |"]
     rows.append("| --- | --- | --- | ---: | ---: |")
     for manifest in manifests:
@@ -123,7 +129,7 @@ def directions(manifests: list[Manifest]) -> str:
     seen = [
         _landscape(manifest, one) for manifest in manifests for one in manifest.directions if one.landscape
     ]
-    return "\n".join([*rows, "", *seen])
+    return "\n".join([*commands, "", *rows, "", *seen])
 
 
 def _landscape(manifest: Manifest, direction: Direction) -> str:

@@ -36,10 +36,10 @@ class History(BaseModel):
     """The steps of the sample pictures, all of the same latents."""
 
 
-def read(run: Run, points: int = POINTS, frames: int = FRAMES[0]) -> History:
-    """The log and the pictures' steps, thinned to at most `points` and `frames`."""
-    steps, curves = thinned(run.lines(), points)
-    return History(steps=steps, curves=curves, frames=spread(list(run.pictures()), frames))
+def read(run: Run, points: int = POINTS, frames: int = FRAMES[0], until: float = math.inf) -> History:
+    """The log and the pictures' steps up to `until`, thinned to at most `points` and `frames`."""
+    steps, curves = thinned(run.lines(until), points)
+    return History(steps=steps, curves=curves, frames=spread(list(run.pictures(until)), frames))
 
 
 def thinned(
@@ -67,9 +67,9 @@ def spread(steps: list[int], most: int) -> list[int]:
     return [steps[i] for i in np.linspace(0, len(steps) - 1, most).round().astype(int)]
 
 
-def files(run: Run) -> dict[str, bytes]:
-    """What a bundle holds of a run, by file name."""
-    history, steps = read(run), list(run.pictures())
+def files(run: Run, until: float = math.inf) -> dict[str, bytes]:
+    """What a bundle holds of a run up to a step, by file name."""
+    history, steps = read(run, until=until), list(run.pictures(until))
     for most in FRAMES:
         history.frames = spread(steps, most)
         pictures = as_webp(run, history.frames)

@@ -13,7 +13,7 @@ from training import pareto, semisupervised
 from training.data import Digits
 from training.metrics.catalogue import CATALOGUE, Entry
 from training.semisupervised import Comparison
-from training.served import Served, read_manifest
+from training.served import BundleError, Served, read_manifest
 
 COLUMNS = (
     "frechet_distance",
@@ -37,6 +37,8 @@ MARGIN = 130
 
 def newest(models: Path) -> list[Path]:
     """The newest version of every model in a folder of bundles."""
+    if not models.is_dir():
+        raise BundleError(f"{models} is no folder: name that of the bundles with --models-dir")
     found = []
     for folder in sorted(models.iterdir()):
         versions = [path for path in folder.glob("[0-9]*") if path.name.isdigit()]
@@ -105,8 +107,8 @@ def _few_labels(labels: Comparison) -> list[str]:
         "## A classifier from few labels",
         "",
         "Test errors of `sgan`'s classifier and of the same net trained on the labelled digits alone, after"
-        f" {labels.steps:,} steps each (`python -m training semisupervised`). ± is the standard deviation"
-        " over seeds; each seed draws other labels.",
+        f" {labels.steps:,} steps each (`python -m training semisupervised --steps {labels.steps}`). ± is the"
+        " standard deviation over seeds; each seed draws other labels.",
         "",
         *semisupervised.table(labels),
         "",

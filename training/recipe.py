@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from service.manifest import Paper, RoleName
+from training.errors import TrainingError
 
 __all__ = [
     "Batch",
@@ -80,6 +81,10 @@ class Config:
     """Fraction of the steps after which the learning rates begin to fall linearly."""
     anneal_to: float = 0.02
     """What the learning rates fall to, as a fraction of where they began; 1 keeps them constant."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 1 << 32:  # each step's generator is seeded with seed << 32 | step
+            raise TrainingError(f"seed is {self.seed}: give one from 0 to {(1 << 32) - 1}")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import platform
 from pathlib import Path
@@ -27,29 +28,37 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.checkpoint = folder / "checkpoint.pt"
+        self._config = folder / "config.json"
         self._metrics = folder / "metrics.jsonl"
         self._samples = folder / "samples"
         self._board: Board | None = None
 
     def begin(self, recipe: str, config: Config, step: int) -> float:
-        """Writes config.json, drops what a killed run logged after its last checkpoint (at `step`), and
-        returns the seconds that the kept part took."""
+        """Writes config.json, drops what a killed run logged and pictured after its last checkpoint (at
+        `step`), and returns the seconds that the kept part took."""
         self._samples.mkdir(parents=True, exist_ok=True)
-        facts = {"recipe": recipe, "config": dataclasses.asdict(config), "threads": torch.get_num_threads()}
-        facts["processes"] = distributed.COUNT
-        facts["device"] = _device_name()
-        self._replace(self.folder / "config.json", json.dumps(facts, indent=2).encode())
-        kept = [line for line in self.lines() if line["step"] <= step]
+        if step < config.steps or not self._config.exists():  # a finished run's device is where it ran
+            facts = {
+                "recipe": recipe,
+                "config": dataclasses.asdict(config),
+                "threads": torch.get_num_threads(),
+                "processes": distributed.COUNT,
+                "device": _device_name(),
+            }
+            self._replace(self._config, json.dumps(facts, indent=2).encode())
+        for pictured, path in self.pictures().items():
+            if pictured > step:
+                path.unlink()
+        kept = self.lines(step)
         self._replace(self._metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
         self._board = Board(self.folder / "tensorboard", step)
         return kept[-1]["seconds"] if kept else 0.0
 
     def read_config(self) -> dict[str, Any]:
         """config.json: the recipe's name, its config, the thread count, the device."""
-        path = self.folder / "config.json"
-        if not path.is_file():
-            raise RunError(f"{path} is missing: name the folder of a training run, such as runs/gan")
-        begun: dict[str, Any] = json.loads(path.read_text())
+        if not self._config.is_file():
+            raise RunError(f"{self._config} is missing: name the folder of a training run, such as runs/gan")
+        begun: dict[str, Any] = json.loads(self._config.read_text())
         return begun
 
     def log(self, step: int, figures: dict[str, float]) -> None:
@@ -67,16 +76,17 @@ class Run:
         Image.fromarray(grid.cpu().numpy()).save(temporary, format="png")
         os.replace(temporary, path)
 
-    def pictures(self) -> dict[int, Path]:
-        """The sample pictures so far by their steps, in order."""
+    def pictures(self, until: float = math.inf) -> dict[int, Path]:
+        """The sample pictures up to this step by their steps, in order."""
         found = {int(path.stem): path for path in self._samples.glob("[0-9]*.png")}
-        return dict(sorted(found.items()))
+        return {step: path for step, path in sorted(found.items()) if step <= until}
 
-    def lines(self) -> list[dict[str, float]]:
-        """The log so far. A last line that a kill cut short is left out."""
+    def lines(self, until: float = math.inf) -> list[dict[str, float]]:
+        """The log up to this step. A last line that a kill cut short is left out."""
         if not self._metrics.exists():
             return []
-        return [json.loads(line) for line in self._metrics.read_text().splitlines() if line.endswith("}")]
+        whole = [json.loads(line) for line in self._metrics.read_text().splitlines() if line.endswith("}")]
+        return [line for line in whole if line["step"] <= until]
 
     @staticmethod
     def _replace(path: Path, content: bytes) -> None:

@@ -1,8 +1,10 @@
-"""What a GAN is worth to a classifier that has few labels: `python -m training semisupervised`.
+"""What `sgan` is worth to a classifier that has few labels: `python -m training semisupervised`.
 
-The same net learns the same few labelled digits twice: as a semi-supervised GAN, which is shown all the other
-digits without their label, and from the labels alone. Each seed draws other labels. Test errors of that kind
-are the table of Salimans et al. 2016 (arXiv 1606.03498, section 6.1).
+The same net learns the same few labelled digits twice: as `sgan`, which is shown all the other digits
+without their label, and from the labels alone. The second has no GAN, and no consistency, certainty and
+balance, which also read digits without a label: the difference is what all of these are worth together. Each
+seed draws other labels. Test errors of that kind are the table of Salimans et al. 2016 (arXiv 1606.03498,
+section 6.1).
 """
 
 import dataclasses
@@ -76,6 +78,7 @@ def error(recipe: Sgan, test: Digits) -> float:
 
 def write(models: Path, comparison: Comparison) -> None:
     """Puts it beside the bundles, for the leaderboard."""
+    models.mkdir(parents=True, exist_ok=True)
     temporary = models / f".{FILE}.partial"
     temporary.write_text(comparison.model_dump_json(indent=2) + "\n")
     os.replace(temporary, models / FILE)

@@ -104,7 +104,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise BundleError(f"{path} is missing: name a bundle's folder, such as models/gan/1") from None
     except ValidationError as error:
         raise BundleError(f"{path}: {error.error_count()} mistakes, the first: {error.errors()[0]}") from None

@@ -21,16 +21,16 @@ from training.trainer import annealed
 SLICES = 256
 X = torch.linspace(-4, 4, 401)
 """Where densities and D are looked at."""
-FAR = (-3.0, 0.2)
-"""The same where p_g hardly touches the data."""
-SLOW = 3e-4
-"""Adam's, of a D that needs many steps."""
 MODES = ((0.4, -0.9, 0.45), (0.6, 1.1, 0.55))
 """Of p_data, a mixture of Gaussians: weight, mean, standard deviation."""
 START = (-2.2, 0.4)
 """Where the untrained generator's samples lie: mean and standard deviation."""
+FAR = (-3.0, 0.2)
+"""The same where p_g hardly touches the data."""
 RATE = 5e-3
 """Adam's, of G."""
+SLOW = 3e-4
+"""Adam's, of a D that needs many steps."""
 OPENING = 300
 """Steps of D alone, before G's first."""
 ROUNDS = 500

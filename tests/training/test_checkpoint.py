@@ -28,6 +28,7 @@ def test_weights_and_optimizer_state_come_back(tmp_path: Path) -> None:
     assert torch.equal(fresh.weight, network.weight)
     old, new = optimizer.state_dict()["state"][0], other.state_dict()["state"][0]
     assert torch.equal(old["exp_avg_sq"], new["exp_avg_sq"])
+    assert torch.load(path)["device"] == "cpu"
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
@@ -47,6 +48,23 @@ def test_another_thread_count_is_refused(tmp_path: Path) -> None:
             checkpoint.restore(path, Config(), {"network": network}, {"phase": optimizer})
     finally:
         torch.set_num_threads(threads)
+
+
+def test_another_device_is_refused_where_the_checkpoint_says_its_own(tmp_path: Path) -> None:
+    path, network, optimizer = saved(tmp_path, Config())
+    state = torch.load(path)
+    state["device"] = "cuda"
+    torch.save(state, path)
+    with pytest.raises(CheckpointError, match="device was cuda and is cpu"):
+        checkpoint.restore(path, Config(), {"network": network}, {"phase": optimizer})
+    del state["device"]  # as older ones are
+    torch.save(state, path)
+    assert checkpoint.restore(path, Config(), {"network": network}, {"phase": optimizer}) == 5
+
+
+def test_a_run_that_has_saved_nothing_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt is missing: the run has saved none yet"):
+        checkpoint.read(tmp_path / "checkpoint.pt")
 
 
 def test_a_damaged_file_names_itself_and_the_fix(tmp_path: Path) -> None:

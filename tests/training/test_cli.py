@@ -9,6 +9,8 @@ import pytest
 
 from training import recipes
 
+GAN = str(max((Path(__file__).parents[2] / "models" / "gan").glob("[0-9]*")))
+
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).parents[2]
@@ -49,7 +51,11 @@ def test_paper_takes_the_paper_s_settings(tmp_path: Path) -> None:
     [
         (("train", "gan", "--data-dir", "nowhere"), "leave out --data-dir"),
         (("train", "gan", "--device", "cuda"), "leave out --device cuda"),
+        (("train", "gan", "--seed", "-1"), "seed is -1: give one from 0"),
         (("export", "nowhere"), "config.json is missing"),
+        (("evaluate", "--all", "--models-dir", "nowhere"), "name that of the bundles with --models-dir"),
+        (("evaluate", "nowhere/manifest.json"), "name a bundle's folder"),
+        (("evaluate", GAN, "--as-written", "nowhere"), "config.json is missing"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_fix(

@@ -51,6 +51,14 @@ def test_a_missing_file_names_the_folder_and_the_fix(tmp_path: Path) -> None:
         data.load("train", tmp_path)
 
 
+def test_a_missing_file_of_mnist_dir_s_folder_names_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_DIR", str(tmp_path))
+    with pytest.raises(DataError, match="unset MNIST_DIR to download"):
+        data.load("train")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -67,9 +75,12 @@ def test_a_malformed_file_says_what_is_wrong(tmp_path: Path, content: bytes, mes
         data.load("train", tmp_path, verify=False)
 
 
-def test_a_truncated_archive_says_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [slice(5000, None), slice(100, 200)])
+def test_a_damaged_archive_says_what_to_do(tmp_path: Path, damage: slice) -> None:
     shutil.copytree(FEW, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "train-images-idx3-ubyte.gz"
-    path.write_bytes(path.read_bytes()[:5000])
+    content = bytearray(path.read_bytes())
+    del content[damage]
+    path.write_bytes(content)
     with pytest.raises(DataError, match="delete it"):
         data.load("train", tmp_path, verify=False)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from service.manifest import Manifest
 from tests.training.conftest import few
 from training import graph, recipes
-from training.export import best_threshold, export
+from training.export import best_threshold, export, trained
 from training.graph import ExportError
 from training.run import Run
 from training.trainer import fit
@@ -66,6 +67,19 @@ def test_exporting_again_is_the_next_version_with_the_same_bytes(tmp_path: Path)
         export(recipe, "gan", tmp_path / "a" / "models", few("t10k"), run, version=2)
 
 
+def test_what_a_killed_run_did_after_its_checkpoint_is_not_told(tmp_path: Path) -> None:
+    bundle("gan", tmp_path)
+    run = Run(tmp_path / "run")
+    run.log(7, {"generator/loss": 1.0, "seconds": 1e6, "images": 7 * 32})
+    run.picture(7, torch.zeros(100, 1, 28, 28))
+    folder = export(trained(run)[1], "gan", tmp_path / "models", few("t10k"), run)
+    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    assert manifest.training.images == 2 * 32
+    assert manifest.training.seconds < 1e6
+    history = json.loads((folder / "history.json").read_text())
+    assert max(history["steps"]) == max(history["frames"]) == 2
+
+
 def test_a_failed_export_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> bytes:
         raise ExportError("no")
@@ -74,6 +88,16 @@ def test_a_failed_export_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ExportError):
         bundle("gan", tmp_path)
     assert list((tmp_path / "models" / "gan").iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "version"), [("My GAN", None), ("", None), ("gan\n", None), ("gan", 0)])
+def test_a_name_that_no_bundle_can_have_is_refused_before_anything_is_done(
+    tmp_path: Path, name: str, version: int | None
+) -> None:
+    recipe = recipes.recipe_class("gan")(recipes.config_class("gan")())
+    with pytest.raises(ExportError, match=r"(name|version) is .*: give "):
+        export(recipe, name, tmp_path / "models", few("t10k"), Run(tmp_path), version)
+    assert not (tmp_path / "models").exists()
 
 
 def test_large_weights_are_stored_as_float16_and_computed_with_as_float32(tmp_path: Path) -> None:

@@ -41,6 +41,18 @@ def test_every_picture_and_page_is_there(link: tuple[str, str]) -> None:
     assert (ROOT / "docs" / "".join(link)).is_file()
 
 
+@pytest.mark.parametrize("named", sorted(set(re.findall(r"\b(?:models|tests|training)/[\w./-]*\w", PAGE))))
+def test_every_bundle_and_file_that_it_names_is_there(named: str) -> None:
+    assert (ROOT / named).exists()
+
+
+def test_the_command_for_directions_names_the_conditional_model_s_newest_version() -> None:
+    told = [folder for folder in newest(ROOT / "models") if read_manifest(folder).conditional]
+    assert told
+    for folder in told:
+        assert f"`python -m training directions {folder.relative_to(ROOT)}`" in PAGE
+
+
 def test_a_system_without_a_bundle_says_how_to_train_it() -> None:
     said = guide.system("wgan", None, "")
     assert "max_(w in W)" in said

@@ -1,4 +1,4 @@
-"""Which points are on the front, and that the picture shows them."""
+"""Which points are on the front."""
 
 from training import pareto
 

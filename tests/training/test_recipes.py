@@ -5,6 +5,7 @@ import inspect
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from training import recipes
 from training.data import Digits
+from training.errors import TrainingError
 from training.recipe import Config, Recipe
 from training.run import Run
 from training.trainer import Intervals, fit, objective, take_step
@@ -75,6 +77,24 @@ def interrupt_at(patch: pytest.MonkeyPatch, step: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     patch.setattr(Run, "log", log_and_interrupt)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("gan", {"seed": -1}, "seed is -1: give one from 0 to 4294967295"),
+        ("gan", {"seed": 1 << 32}, "seed is 4294967296"),
+        ("sgan", {"labels": 0}, "labels is 0: give a multiple of 10"),
+        ("sgan", {"labels": 105}, "labels is 105"),
+        ("ebm", {"buffer": 127}, "buffer is 127: it is to hold a batch of 128"),
+        ("cgan", {"conv_judge": 0, "dense_judge": False}, "needs conv_judge"),
+    ],
+)
+def test_settings_that_nothing_can_be_trained_with_are_refused(
+    name: str, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        recipes.recipe_class(name)(recipes.config_class(name)(**settings))
 
 
 @every_recipe

@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+import training.run
 from training.recipe import Config
 from training.run import Run, RunError, to_grid
 
@@ -15,6 +16,28 @@ def test_lines_past_the_checkpoint_are_dropped_on_resume(tmp_path: Path) -> None
         run.log(step, {"seconds": step * 10.0})
     assert run.begin("gan", Config(), 2) == 20.0
     assert [line["step"] for line in run.lines()] == [1, 2]
+
+
+def test_pictures_past_the_checkpoint_are_dropped_on_resume(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.begin("gan", Config(), 0)
+    for step in (15, 31, 62):
+        run.picture(step, torch.zeros(10, 1, 28, 28))
+    run.begin("gan", Config(), 31)
+    assert list(run.pictures()) == [15, 31]
+
+
+def test_a_finished_run_keeps_the_device_that_it_ran_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.run, "_device_name", lambda: "H200")
+    run = Run(tmp_path)
+    run.begin("gan", Config(steps=8), 0)
+    monkeypatch.setattr(training.run, "_device_name", lambda: "CPU")
+    run.begin("gan", Config(steps=8), 8)
+    assert run.read_config()["device"] == "H200"
+    run.begin("gan", Config(steps=8), 4)
+    assert run.read_config()["device"] == "CPU"
 
 
 def test_a_log_line_cut_short_by_a_kill_is_left_out(tmp_path: Path) -> None:

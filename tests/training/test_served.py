@@ -55,5 +55,7 @@ def test_a_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="name a bundle's folder"):
         Served(tmp_path)
     (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(BundleError, match="name a bundle's folder"):
+        Served(tmp_path / "manifest.json")
     with pytest.raises(BundleError, match=r"manifest\.json: "):
         Served(tmp_path)

@@ -5,8 +5,8 @@
 The paper's guidelines (section 3): strided and transposed convolutions in place of pooling, batch
 normalisation in both networks except at G's output and D's input, no fully connected hidden layers, ReLU in G
 with tanh out, LeakyReLU(0.2) in D; Adam(2e-4, beta1 0.5). For 28x28 the maps are 7 -> 14 -> 28 pixels. The
-plain recipe drifts to a few classes on MNIST; the served bundle adds R1, minibatch deviation and averaged
-weights.
+plain recipe drifts to a few classes on MNIST; the served bundle adds R1, minibatch deviation, pictures of no
+digit as negatives, averaged weights, and learning rates that fall to the end.
 
     python -m training train dcgan            (as served)
     python -m training train dcgan --paper    (the paper's algorithm alone)
@@ -40,6 +40,7 @@ class Config(contract.GanConfig):
 
 
 AS_WRITTEN = Config(
+    steps=6_000,
     ema=0.0,
     anneal_to=1.0,
     learning_rate=2e-4,

@@ -22,6 +22,7 @@ from training import losses
 from training import recipe as contract
 from training.ascent import Ascent, SmoothMlp
 from training.distributed import whole
+from training.errors import TrainingError
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 
@@ -85,6 +86,8 @@ class Ebm(Recipe):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        if config.buffer < config.batch_size:
+            raise TrainingError(f"buffer is {config.buffer}: it is to hold a batch of {config.batch_size}")
         self.config: Config = config
         self.latent_dim, self.prior = 784, "uniform"
         self.discriminator = SmoothMlp(784, 512, 256)

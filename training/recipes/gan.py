@@ -3,8 +3,9 @@
     min_G max_D V(D, G) = E_x[log D(x)] + E_z[log(1 - D(G(z)))]                        (equation 1)
 
 Algorithm 1: k steps of D up its stochastic gradient, then one step of G down its own; G either minimises
-log(1 - D(G(z))) ("minimax") or maximises log D(G(z)) ("non_saturating"). The served bundle adds three later
-stabilisers, each a field below: R1 on real images, minibatch deviation, averaged weights.
+log(1 - D(G(z))) ("minimax") or maximises log D(G(z)) ("non_saturating"). The served bundle adds later
+stabilisers, each a field in training/recipe.py: R1 on real images, minibatch deviation, pictures of no digit
+as negatives, averaged weights, and learning rates that fall to the end.
 
     python -m training train gan            (as served)
     python -m training train gan --paper    (Algorithm 1 alone)

@@ -29,6 +29,7 @@ from training import losses
 from training import recipe as contract
 from training.deviation import MinibatchDeviation
 from training.distributed import mean, whole
+from training.errors import TrainingError
 from training.negatives import taught
 from training.networks import ToImage, dense_judge, mlp, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
@@ -50,7 +51,8 @@ class Config(contract.GanConfig):
     labelled_batch: contract.Images = 64
     """Labelled digits per discriminator step, drawn from those."""
     adversarial: bool = True
-    """False leaves out the GAN and trains the classifier on the labelled digits alone."""
+    """False trains the classifier on the labelled digits alone: without the GAN, and without consistency,
+    certainty and balance, which read the others, too."""
     channels: int = 16
     """Channels of the classifier's 14x14 maps; twice as many at 7x7, four times at 3x3."""
     dense_judge: bool = True
@@ -153,6 +155,8 @@ class Sgan(Recipe):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        if config.labels < CLASSES or config.labels % CLASSES:
+            raise TrainingError(f"labels is {config.labels}: give a multiple of 10, as many of each digit")
         self.config: Config = config
         self.latent_dim = config.latent_dim
         self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 512, 784), ToImage())
@@ -197,7 +201,7 @@ class Sgan(Recipe):
         supervised = cross_entropy(logits, label)
         right = (logits.argmax(1) == label.argmax(1)).float().mean()
         logged = {"classes": supervised, "right": right}
-        if not config.adversarial:
+        if not config.adversarial:  # nor consistency, certainty and balance, which need no label
             return {"loss": supervised, **logged}
         z = draw_z(self.prior, len(batch.image), self.latent_dim)
         regularise = config.r1_gamma > 0 and batch.step % config.r1_every == 0
