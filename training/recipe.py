@@ -85,6 +85,9 @@ class Config:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 1 << 32:  # each step's generator is seeded with seed << 32 | step
             raise TrainingError(f"seed is {self.seed}: give one from 0 to {(1 << 32) - 1}")
+        for name in ("steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} is {getattr(self, name)}: give 1 or more")
 
 
 @dataclass(frozen=True)

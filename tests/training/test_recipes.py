@@ -84,6 +84,9 @@ def interrupt_at(patch: pytest.MonkeyPatch, step: int) -> None:
     [
         ("gan", {"seed": -1}, "seed is -1: give one from 0 to 4294967295"),
         ("gan", {"seed": 1 << 32}, "seed is 4294967296"),
+        ("gan", {"steps": 0}, "steps is 0: give 1 or more"),
+        ("gan", {"batch_size": 0}, "batch_size is 0"),
+        ("sgan", {"labels": 54_220}, "up to 54,210"),
         ("sgan", {"labels": 0}, "labels is 0: give a multiple of 10"),
         ("sgan", {"labels": 105}, "labels is 105"),
         ("ebm", {"buffer": 127}, "buffer is 127: it is to hold a batch of 128"),

@@ -35,6 +35,8 @@ from training.networks import ToImage, dense_judge, mlp, strided
 from training.recipe import Batch, Losses, Paper, Phase, Recipe, draw_z
 
 CLASSES = 10
+RAREST = 5_421
+"""How many 5s MNIST has to train on, fewer than of any other digit."""
 MOVE = 2
 """Pixels that a digit may be moved by, either way, and still be the same digit."""
 
@@ -155,8 +157,11 @@ class Sgan(Recipe):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        if config.labels < CLASSES or config.labels % CLASSES:
-            raise TrainingError(f"labels is {config.labels}: give a multiple of 10, as many of each digit")
+        if not CLASSES <= config.labels <= CLASSES * RAREST or config.labels % CLASSES:
+            raise TrainingError(
+                f"labels is {config.labels}: give a multiple of 10, as many of each digit, up to"
+                f" {CLASSES * RAREST:,}"
+            )
         self.config: Config = config
         self.latent_dim = config.latent_dim
         self.generator = nn.Sequential(mlp(config.latent_dim, 256, 512, 512, 784), ToImage())
