@@ -54,7 +54,8 @@ class Score(Part):
     """What the discriminator's number means."""
 
     kind: Literal["logit", "critic"]
-    """`logit`: log-odds of real against generated; `critic`: a Wasserstein critic's unscaled value."""
+    """`logit`: log-odds of real against generated; `critic`: a Wasserstein critic's or minus an energy, whose
+    scale and zero say nothing."""
     threshold: float
     """The score that best tells real test digits from the model's own samples (balanced accuracy)."""
     label_threshold: float | None = None

@@ -80,7 +80,7 @@ def test_what_is_sent_to_the_cluster(tmp_path: Path) -> None:
     from ray._private.runtime_env.packaging import _get_ignore_file
 
     ignored = _get_ignore_file(ROOT, ".rayignore")
-    sent = [".", "service", "service/api/generate.py", "models", "models/cgan/4/manifest.json"]
+    sent = [".", "service", "service/api/generate.py", "models", "models/cgan/5/manifest.json"]
     assert [path for path in sent if ignored(ROOT / path)] == []
     kept = ["tests", "tests/ray", "runs", "training/recipes/gan.py", "README.md"]
     assert [path for path in kept if not ignored(ROOT / path)] == []

@@ -34,6 +34,7 @@ FEATURES = 256
 @dataclass(frozen=True)
 class Config(contract.GanConfig):
     steps: int = 36_000
+    ema: float = 0.9995
     latent_dim: int = 64
     """Size of z."""
     hidden: int = 512

@@ -81,7 +81,7 @@ class Ebm(Recipe):
         year=2019,
         url="https://arxiv.org/abs/1903.08689",
     )
-    score = "logit"
+    score = "critic"  # minus an energy, whose zero is anywhere: no log-odds
     chains: Tensor
 
     def __init__(self, config: Config) -> None:
