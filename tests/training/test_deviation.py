@@ -1,6 +1,14 @@
-import torch
+from collections.abc import Callable
 
+import pytest
+import torch
+from torch import Tensor
+
+from training import recipes
+from training.data import Digits
 from training.deviation import ClassDeviation, MinibatchDeviation
+from training.recipe import Recipe
+from training.trainer import objective
 
 
 def test_deviation_is_zero_for_a_collapsed_batch_and_grows_with_variety() -> None:
@@ -63,3 +71,38 @@ def test_class_deviation_passes_finite_gradients_with_a_class_absent_and_one_alo
     assert features.grad is not None
     assert features.grad.isfinite().all()
     assert features.grad[:3].abs().min() > 0
+
+
+def watched(name: str, seen: Callable[[Tensor], None]) -> Recipe:
+    """A fresh recipe whose deviations show what they give, in minibatches of 32."""
+    torch.manual_seed(0)
+    recipe = recipes.recipe_class(name)(recipes.config_class(name)(batch_size=32))
+    for module in recipe.modules():
+        if isinstance(module, MinibatchDeviation | ClassDeviation):
+            module.register_forward_hook(lambda _module, _given, out: seen(out))
+    return recipe
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_what_a_player_learns_from_a_deviation_does_not_cancel(name: str, digits: Digits) -> None:
+    """Real and generated images of one minibatch would have the same, and D would learn nothing from it."""
+    given: list[Tensor] = []
+    recipe = watched(name, given.append)
+    for phase in recipe.phases():
+        given.clear()
+        loss = objective(recipe, phase, digits.minibatch(32, 0, 0))["loss"]
+        for out in given:
+            gradient = torch.autograd.grad(loss, out, retain_graph=True, allow_unused=True)[0]
+            if gradient is not None:
+                values, group = out[:, -1].unique(return_inverse=True)  # type: ignore[no-untyped-call]
+                told = torch.zeros(len(values)).index_add(0, group, gradient[:, -1].float())
+                assert told.abs().max() >= gradient[:, -1].abs().max()
+
+
+def test_the_decoder_of_vae_gan_is_judged_by_two_minibatches(digits: Digits) -> None:
+    """Reconstructions vary as digits do: among them, samples that are all alike would go unseen."""
+    sizes: set[int] = set()
+    recipe = watched("vae_gan", lambda out: sizes.add(len(out)))
+    for phase in recipe.phases():
+        objective(recipe, phase, digits.minibatch(32, 0, 0))
+    assert sizes == {32}

@@ -118,7 +118,8 @@ class VaeGan(Recipe):
 
     def decode(self, batch: Batch) -> Losses:
         again, fresh = self.fakes(batch)
-        logits = self.discriminator(torch.cat([again, fresh]))
+        # In batches of their own, here and in D's step, so that each has its own deviation.
+        logits = torch.cat([self.discriminator(again), self.discriminator(fresh)])
         adversarial = losses.non_saturating(logits)
         loss = adversarial + self.config.gamma * self.likelihood(again, batch.image)
         return {"loss": loss, "adversarial": adversarial}
@@ -129,7 +130,6 @@ class VaeGan(Recipe):
         fakes = [image.detach() for image in self.fakes(batch)]
         image = batch.image.requires_grad_(regularise)
         real = self.discriminator(image)
-        # In batches of their own, so that each has its own deviation.
         again, fresh = (self.discriminator(fake) for fake in fakes)
         loss = losses.discriminator_loss(real, fresh) + losses.called_fake(again)
         logged = {"D(x)": real.sigmoid().mean(), "D(G(z))": fresh.sigmoid().mean()}
