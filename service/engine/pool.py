@@ -66,8 +66,7 @@ class Pool:
             )
 
     def admit(self, images: int) -> None:
-        """Reserves room; ServiceError as `check`."""
-        self.check(images)
+        """Reserves room that `check` has just found."""
         self.images += images
 
     def release(self, images: int) -> None:
