@@ -32,9 +32,11 @@ from service.api import (
 )
 from service.api.openapi import document
 from service.api.state import State
+from service.budget import Budget
 from service.engine.registry import Registry
 from service.engine.threads import available_threads
 from service.handlers import CatchAll, install
+from service.imaging.workers import ImageWorkers
 from service.metrics import Metrics
 from service.middleware import EXPOSED_HEADERS, Envelope, stdout
 from service.rate import Buckets, RateLimit
@@ -95,13 +97,16 @@ def create_app(settings: Settings, registry: Registry | None = None) -> App:
     """The application. It loads the models when it starts, unless they are given; a bad bundle is then a
     BundleError."""
     metrics = Metrics()
-    state = State(settings, metrics, Keys(settings.admin_keys))
+    body_memory = _body_memory(settings)
+    image_workers = _image_workers(settings, body_memory)
+    state = State(settings, metrics, Keys(settings.admin_keys), image_workers, body_memory)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         state.models = registry or load_models(settings)
         metrics.watch(state.models, lambda: not state.draining)
         yield
+        image_workers.close()
         state.models.close()
 
     app = App(
@@ -141,6 +146,20 @@ def create_app(settings: Settings, registry: Registry | None = None) -> App:
         app.add_middleware(traces.Traced, tracer=traces.exporting())
     app.add_middleware(Envelope, metrics=metrics, access_log=stdout() if settings.access_log else None)
     return app
+
+
+def _body_memory(settings: Settings) -> Budget:
+    """One client may always send one body of the largest kind."""
+    total = settings.body_memory_bytes
+    largest = max(settings.json_body_bytes, settings.score_body_bytes, settings.infer_body_bytes)
+    return Budget(total, max(largest, int(total * settings.client_share)))
+
+
+def _image_workers(settings: Settings, body_memory: Budget) -> ImageWorkers:
+    total = settings.image_requests
+    requests = Budget(total, max(1, int(total * settings.client_share)))
+    count = settings.image_workers or max(2, available_threads())
+    return ImageWorkers(count, requests, body_memory)
 
 
 def load_models(settings: Settings) -> Registry:

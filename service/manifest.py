@@ -9,9 +9,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from service.mnist import CLASSES as CLASSES
+from service.mnist import SIDE as SIDE
+
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-SIDE = 28
-CLASSES = 10
 
 RoleName = Literal["generator", "discriminator", "encoder", "classifier"]
 Name = Annotated[str, Field(pattern=NAME)]

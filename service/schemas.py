@@ -4,7 +4,7 @@ Requests are strict (a string is no number, a boolean no integer) and closed (an
 no number may be NaN or infinite. Responses document what the handlers write: their bytes are joined by hand.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
@@ -16,7 +16,8 @@ MAX_PIXELS = 2**24
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Label = Annotated[int, Field(ge=0, le=9)]
-Latent = Annotated[list[float], Field(min_length=1, max_length=4096)]
+# Fails at the first bad number: to list a hundred thousand of them would hold up every other request.
+Latent = Annotated[list[float], Field(min_length=1, max_length=4096, fail_fast=True)]
 Scale = Annotated[int, Field(ge=1, le=16)]
 Labels = Annotated[
     list[Label],
@@ -90,7 +91,9 @@ class GenerateQuery(GenerateRequest):
 class DecodeRequest(Asked):
     """Images of given latent vectors."""
 
-    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_IMAGES)]
+    max_items: ClassVar[int] = 262_144
+
+    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_IMAGES, fail_fast=True)]
     """One vector an image, as wide as the model's latent_dim."""
     labels: Labels | None = None
     """Conditional models only, and needed there: one digit for all, or one for each vector."""
@@ -104,6 +107,8 @@ class DecodeRequest(Asked):
 
 class InterpolateRequest(Asked):
     """A path through latent space."""
+
+    max_items: ClassVar[int] = 16_384
 
     from_: Annotated[End, Field(alias="from")]
     """Where it begins: a seed, or a latent vector."""
@@ -187,6 +192,8 @@ class UploadOptions(BaseModel):
 
 class UploadRequest(UploadOptions):
     """Pictures in JSON."""
+
+    max_items: ClassVar[int] = 8192
 
     images: Annotated[list[str], Field(min_length=1)]
     """base64 of image files: PNG, JPEG, GIF, WebP or BMP."""

@@ -55,6 +55,20 @@ class Settings(BaseSettings):
     """Largest image file sent to /score, /encode or /classify."""
     score_pixels: int = Field(default=4_000_000, ge=1)
     """Most pixels of an image sent to /score, /encode or /classify, checked before it is decoded."""
+    image_workers: int = Field(default=0, ge=0, le=256)
+    """Processes that decode uploads and encode large answers; 0 takes the container's CPU quota, at least 2.
+    One client never occupies all of them."""
+    image_cpu_s: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+    """Processor seconds that decoding one image may take, plus 1 ms for each kB of its file; past it the
+    answer is 422."""
+    image_requests: int = Field(default=256, ge=1)
+    """Most requests that have image work waiting or running; past it the answer is 503 with Retry-After."""
+    body_memory_bytes: int = Field(default=256 * MIB, ge=1)
+    """Most bytes of large request bodies in memory while they arrive or are decoded, over all requests; past
+    it the answer is 503 with Retry-After."""
+    client_share: float = Field(default=0.25, gt=0, le=1)
+    """Share of IMAGE_REQUESTS and of BODY_MEMORY_BYTES that one client, that is one key, else one address,
+    may have; past it the answer is 429 with Retry-After."""
     infer_body_bytes: int = Field(default=4 * MIB, ge=1)
     """Largest body of /v2/models/.../infer, and the most that a compressed one may become."""
 

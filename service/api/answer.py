@@ -1,8 +1,8 @@
 """Writes images into responses: JSON with base64 PNGs joined by hand, or one binary file."""
 
-import asyncio
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from pydantic_core import to_json
@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from service.api.sampling import Images
 from service.engine.registry import Model
-from service.imaging import encode
+from service.imaging import encode, jobs
+from service.imaging.jobs import Job
 
-INLINE_PIXELS = 256 * 28 * 28
 MEDIA = {
     "png": "image/png",
     "gif": "image/gif",
@@ -22,13 +22,13 @@ MEDIA = {
 }
 
 
-def members(images: Images, scale: int, **columns: Sequence[Any] | None) -> bytes:
+def members(pngs: Sequence[bytes], **columns: Sequence[Any] | None) -> bytes:
     """One JSON object an image, separated by commas: its PNG, and of each given column its i-th value."""
     given = [(b',"%b":' % name.encode(), values) for name, values in columns.items() if values is not None]
     out = []
-    for i, image in enumerate(images):
+    for i, png in enumerate(pngs):
         extra = b"".join([name + to_json(values[i]) for name, values in given])
-        out.append(b'{"b64_json":"%b"%b}' % (base64.b64encode(encode.png(image, scale)), extra))
+        out.append(b'{"b64_json":"%b"%b}' % (base64.b64encode(png), extra))
     return b",".join(out)
 
 
@@ -53,20 +53,16 @@ def file_answer(content: bytes, kind: str, name: str, headers: Mapping[str, str]
     return Response(content, media_type=MEDIA[kind], headers={**headers, **extra})
 
 
-async def aside(work: Callable[[], bytes], pixels: int) -> bytes:
-    """The bytes that `work` encodes: on the loop when that is short, in a thread when it is not."""
-    return work() if pixels <= INLINE_PIXELS else await asyncio.to_thread(work)
-
-
 def stills(
     images: Images, kind: Literal["png", "npy", "zip"], scale: int, columns: int | None, names: Iterable[str]
-) -> bytes:
-    """One file of all the images: a grid, an array, or an archive of PNGs under these file names."""
+) -> Job:
+    """Return the job that writes one file of all the images: a grid, an array, or an archive of PNGs under
+    these file names."""
     if kind == "png":
-        return encode.png(encode.grid(images, columns), scale)
+        return partial(jobs.grid, images, columns, scale)
     if kind == "npy":
-        return encode.npy(images)
-    return encode.zip_of_pngs(images, names, scale)
+        return partial(jobs.npy, images)
+    return partial(jobs.zip_of_pngs, images, list(names), scale)
 
 
 def headers_of(model: Model) -> dict[str, str]:

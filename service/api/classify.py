@@ -33,8 +33,8 @@ async def classify(request: Request) -> Response:
     model = state.registry(request).get(options.model, options.version)
     classifier = sampling.network(request, model, "classifier")
     until = sampling.deadline(request)
-    with classifier.room(len(uploads)):
-        decoded = await decode_uploads(uploads, options, limits, until)
+    classifier.check_room(len(uploads))
+    decoded = await decode_uploads(request, uploads, options, until)
     watch.mark("decode")
     logits = await classifier.submit({"image": np.stack([one.image for one in decoded])}, until)
     watch.mark("run")

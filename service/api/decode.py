@@ -1,14 +1,17 @@
 """POST /decode: images of given latent vectors."""
 
+from functools import partial
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import sampling, state
-from service.api.answer import aside, file_answer, headers_of, json_answer, members, stills
+from service.api import image_work, sampling, state
+from service.api.answer import file_answer, headers_of, json_answer, members, stills
 from service.api.body import json_body
 from service.api.generate import PICTURES, RESPONSES
 from service.api.openapi import BareRoute, json_response, request_body
+from service.imaging import jobs
 from service.schemas import DecodeRequest, DecodeResponse
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
@@ -58,11 +61,13 @@ async def decode(request: Request) -> Response:
     pixels = images.size * asked.scale**2
     if kind != "json":
         names = (f"{i:03d}.png" for i in range(n))
-        content = await aside(lambda: stills(images, kind, asked.scale, asked.columns, names), pixels)
+        job = stills(images, kind, asked.scale, asked.columns, names)
+        (content,) = await image_work.encode(request, job, until, pixels=pixels)
         return file_answer(content, kind, manifest.name, headers)
     digits = None if labels is None else labels.tolist()
     values = None if scores is None else scores.tolist()
-    written = await aside(lambda: members(images, asked.scale, label=digits, score=values), pixels)
+    pngs = await image_work.encode(request, partial(jobs.pngs, images, asked.scale), until, pixels=pixels)
+    written = members(pngs, label=digits, score=values)
     watch.mark("encode")
     head = {"model": manifest.name, "version": manifest.version}
     return json_answer(head, written, watch.marks, headers)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import sampling, state
+from service.api import image_work, sampling, state
 from service.api.answer import picture
 from service.api.generate import RESPONSES
 from service.api.openapi import BareRoute, json_response
@@ -15,7 +15,6 @@ from service.api.upload import (
     EXAMPLE,
     decode_uploads,
     documentation,
-    image_limits,
     read_uploads,
     unbase64,
 )
@@ -24,9 +23,7 @@ from service.engine.fill import fill
 from service.engine.latent import Floats
 from service.engine.registry import Model
 from service.errors import ServiceError
-from service.imaging.decode import decode_mask
 from service.schemas import EncodeOptions, EncodeRequest, EncodeResponse, ImageEncoding
-from service.settings import Settings
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
 
@@ -55,10 +52,10 @@ async def encode(request: Request) -> Response:
     model = state.registry(request).get(options.model, options.version)
     encoder = sampling.network(request, model, "encoder")
     labels = _labels(model, encoder, options, len(uploads))
-    missing = _missing(options, limits)
     until = sampling.deadline(request)
-    with encoder.room(len(uploads)):
-        decoded = await decode_uploads(uploads, options, limits, until)
+    missing = await _missing(request, options, until)
+    encoder.check_room(len(uploads))
+    decoded = await decode_uploads(request, uploads, options, until)
     watch.mark("decode")
 
     async def latents_of(images: Images) -> Floats:
@@ -97,16 +94,17 @@ async def encode(request: Request) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _missing(options: EncodeOptions, limits: Settings) -> NDArray[np.bool_] | None:
+async def _missing(request: Request, options: EncodeOptions, until: float) -> NDArray[np.bool_] | None:
     """[28, 28], True where a pixel is missing; None without a mask."""
     if options.mask is None:
         if options.rounds is not None:
             raise sampling.refuse("rounds", "without a mask nothing is refilled: send one, or no rounds")
         return None
     try:
-        return decode_mask(unbase64(options.mask, "mask"), image_limits(limits))
+        return await image_work.decode_mask(request, unbase64(options.mask, "mask"), until)
     except ServiceError as error:
-        raise ServiceError(error.status, error.code, f"mask: {error.detail.removeprefix('mask: ')}") from None
+        detail = f"mask: {error.detail.removeprefix('mask: ')}"
+        raise ServiceError(error.status, error.code, detail, headers=error.headers) from None
 
 
 def _labels(model: Model, encoder: Batcher, options: EncodeOptions, n: int) -> Labels | None:

@@ -1,6 +1,7 @@
 """POST and GET /generate: images from a seed."""
 
 import hashlib
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -8,14 +9,15 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import sampling, state
-from service.api.answer import aside, file_answer, headers_of, json_answer, members, stills
+from service.api import image_work, sampling, state
+from service.api.answer import file_answer, headers_of, json_answer, members, stills
 from service.api.body import json_body
 from service.api.caching import audience, matches
 from service.api.openapi import BareRoute, json_response, problems, query_parameters, request_body
 from service.engine.latent import any_seed, draw, seeds_of, truncate
 from service.engine.registry import Model
 from service.errors import ServiceError, fields_of, invalid, of_query
+from service.imaging import jobs
 from service.schemas import GenerateQuery, GenerateRequest, GenerateResponse
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
@@ -130,14 +132,13 @@ async def _answer(
             f"{i:03d}_seed_{s}" + (f"_label_{digits[i]}" if digits else "") + ".png"
             for i, s in enumerate(seeds)
         )
-        content = await aside(lambda: stills(images, kind, asked.scale, asked.columns, names), pixels)
+        job = stills(images, kind, asked.scale, asked.columns, names)
+        (content,) = await image_work.encode(request, job, until, pixels=pixels)
         return file_answer(content, kind, f"{manifest.name}-{seed}", headers)
     latents = z.tolist() if asked.return_latents else None
     values = None if scores is None else scores.tolist()
-
-    written = await aside(
-        lambda: members(images, asked.scale, seed=seeds, label=digits, score=values, latent=latents), pixels
-    )
+    pngs = await image_work.encode(request, partial(jobs.pngs, images, asked.scale), until, pixels=pixels)
+    written = members(pngs, seed=seeds, label=digits, score=values, latent=latents)
     watch.mark("encode")
     head = {"model": manifest.name, "version": manifest.version, "seed": seed}
     cacheable = isinstance(asked, GenerateQuery)

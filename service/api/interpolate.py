@@ -1,6 +1,6 @@
 """POST /interpolate: a path through latent space, as images or as an animation."""
 
-import asyncio
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,14 +8,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import sampling, state
-from service.api.answer import aside, file_answer, headers_of, json_answer, members
+from service.api import image_work, sampling, state
+from service.api.answer import file_answer, headers_of, json_answer, members
 from service.api.body import json_body
 from service.api.generate import RESPONSES
 from service.api.openapi import BareRoute, json_response, request_body
 from service.engine.latent import Floats, draw, method_for, path
 from service.engine.registry import Model
-from service.imaging import encode
+from service.imaging import jobs
 from service.schemas import InterpolateRequest, InterpolateResponse
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
@@ -70,20 +70,24 @@ async def interpolate(request: Request) -> Response:
     method = method_for(manifest.prior, manifest.latent_dim) if asked.method == "auto" else asked.method
     z = sampling.moved(model, path(start, goal, asked.steps, method, asked.loop), asked.directions)
     watch.mark("draw")
-    images = await sampling.run(model, z, labels, sampling.deadline(request))
+    until = sampling.deadline(request)
+    images = await sampling.run(model, z, labels, until)
     watch.mark("run")
     headers = headers_of(model)
     name = f"{manifest.name}-interpolation"
     pixels = images.size * asked.scale**2
     if asked.format == "png":
-        strip = await aside(lambda: encode.png(encode.grid(images, len(images)), asked.scale), pixels)
+        job = partial(jobs.grid, images, len(images), asked.scale)
+        (strip,) = await image_work.encode(request, job, until, pixels=pixels)
         return file_answer(strip, "png", name, headers)
     if asked.format != "json":
-        animate = encode.gif if asked.format == "gif" else encode.webp
-        film = await asyncio.to_thread(animate, images, asked.frame_ms, asked.scale)
+        animate = jobs.gif if asked.format == "gif" else jobs.webp
+        job = partial(animate, images, asked.frame_ms, asked.scale)
+        (film,) = await image_work.encode(request, job, until, pixels=None)
         return file_answer(film, asked.format, name, headers)
     digits = None if labels is None else labels.tolist()
-    written = await aside(lambda: members(images, asked.scale, label=digits, latent=z.tolist()), pixels)
+    pngs = await image_work.encode(request, partial(jobs.pngs, images, asked.scale), until, pixels=pixels)
+    written = members(pngs, label=digits, latent=z.tolist())
     watch.mark("encode")
     head = {"model": manifest.name, "version": manifest.version, "method": method}
     return json_answer(head, written, watch.marks, headers)

@@ -3,6 +3,7 @@
 import base64
 import re
 import time
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,14 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import sampling, state
-from service.api.answer import aside
+from service.api import image_work, sampling, state
 from service.api.body import json_body
 from service.api.openapi import BareRoute, json_response, reference, request_body
 from service.engine.latent import any_seed, draw, seeds_of
 from service.engine.registry import Model
 from service.errors import ServiceError
-from service.imaging import encode
+from service.imaging import encode, jobs
 from service.manifest import SIDE
 from service.schemas import MAX_IMAGES, MAX_PIXELS, Seed
 
@@ -143,18 +143,14 @@ async def generations(request: Request) -> Response:
     z, _ = draw(seeds, manifest.latent_dim, manifest.prior, conditional=False)
     images = await sampling.run(model, z, np.tile(np.array(digits, np.int64), n), until)
 
-    def write() -> bytes:
-        data = [
-            Picture(
-                b64_json=base64.b64encode(encode.png(encode.framed(line, width, height))).decode(),
-                seed=seeds[i * len(digits)],
-            )
-            for i, line in enumerate(encode.lines(images, len(digits)))
-        ]
-        answer = ImagesResponse(created=int(time.time()), model=manifest.name, seed=seed, data=data)
-        return answer.model_dump_json().encode()
-
-    return Response(await aside(write, n * width * height), media_type="application/json")
+    job = partial(jobs.framed_pngs, encode.lines(images, len(digits)), width, height)
+    pngs = await image_work.encode(request, job, until, pixels=n * width * height)
+    data = [
+        Picture(b64_json=base64.b64encode(png).decode(), seed=seeds[i * len(digits)])
+        for i, png in enumerate(pngs)
+    ]
+    answer = ImagesResponse(created=int(time.time()), model=manifest.name, seed=seed, data=data)
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 @router.get(

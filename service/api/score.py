@@ -42,8 +42,8 @@ async def score(request: Request) -> Response:
     every_label = labels is None and "label" in discriminator.inputs
     rows = CLASSES if every_label else 1
     until = sampling.deadline(request)
-    with discriminator.room(rows * len(uploads)):
-        decoded = await decode_uploads(uploads, options, limits, until)
+    discriminator.check_room(rows * len(uploads))
+    decoded = await decode_uploads(request, uploads, options, until)
     watch.mark("decode")
     images = np.stack([one.image for one in decoded])
     likeliest = None

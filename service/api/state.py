@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.access import Keys
+from service.budget import Budget
 from service.engine.registry import Registry
+from service.imaging.workers import ImageWorkers
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -20,6 +22,9 @@ class State:
     settings: Settings
     metrics: Metrics
     admin_keys: Keys
+    image_workers: ImageWorkers
+    body_memory: Budget
+    """Bytes of large request bodies while they arrive or are decoded."""
     models: Registry | None = None
     """The models, once they are loaded."""
     draining: bool = False

@@ -1,27 +1,24 @@
 """Reads uploaded pictures, however they were sent: a form, one picture as the body, or JSON with base64."""
 
-import asyncio
 import base64
 import binascii
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from service.api.body import media_type, read_body
+from service.api import image_work
+from service.api.body import media_type, read_body, validated
 from service.api.form import read_form, too_many_files
 from service.api.openapi import query_parameters, reference
 from service.errors import ServiceError, fields_of, invalid
-from service.imaging.decode import Decoded, ImageLimits, decode, looks_small
+from service.imaging.decode import Decoded
 from service.schemas import UploadOptions, UploadRequest
 from service.settings import Settings
 
 Options = TypeVar("Options", bound=UploadOptions)
 
-INLINE_FILES = 4
-"""So many small pictures are decoded on the event loop: a thread would cost more than it gives."""
 # A generated 7: an example must fit into the page that shows it.
 EXAMPLE = (
     "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAA5ElEQVR4XmMYeoBVlhG3i9lufX15apOxAL+QMCcrMx"
@@ -89,10 +86,7 @@ async def read_uploads(
         also = _options(options, fields, "form")
     # `curl -d` and `--data-binary` call any body a form; only JSON begins with a brace, no image does.
     elif kind == "application/json" or (not kind.startswith("image/") and body.lstrip()[:1] == b"{"):
-        try:
-            asked = body_type.model_validate_json(body)
-        except ValidationError as error:
-            raise invalid(error, "body", fields_of(body_type)) from None
+        asked = validated(body, body_type)
         uploads = [Upload(None, unbase64(text, f"body.images.{i}")) for i, text in enumerate(asked.images)]
         also = asked
     else:
@@ -105,30 +99,11 @@ async def read_uploads(
 
 
 async def decode_uploads(
-    uploads: list[Upload], options: UploadOptions, limits: Settings, until: float
+    request: Request, uploads: list[Upload], options: UploadOptions, until: float
 ) -> list[Decoded]:
-    """All of them, on the loop where that is short, else in a thread, which gives up at the deadline: a few
-    kilobytes may hold four megapixels, sixty-four times."""
-    bounds = image_limits(limits)
-
-    def work() -> list[Decoded]:
-        out = []
-        for i, upload in enumerate(uploads):
-            if time.monotonic() > until:
-                raise ServiceError(504, "deadline", f"the deadline passed at picture {i}: send fewer")
-            try:
-                out.append(decode(upload.data, bounds, fit=options.fit, invert=options.invert))
-            except ServiceError as error:
-                raise ServiceError(error.status, error.code, f"picture {i}: {error.detail}") from None
-        return out
-
-    if len(uploads) <= INLINE_FILES and all(looks_small(upload.data) for upload in uploads):
-        return work()
-    return await asyncio.to_thread(work)
-
-
-def image_limits(limits: Settings) -> ImageLimits:
-    return ImageLimits(limits.score_file_bytes, limits.score_pixels)
+    """All of them, as `options` say. ServiceError as `image_work.decode_all`."""
+    files = [upload.data for upload in uploads]
+    return await image_work.decode_all(request, files, fit=options.fit, invert=options.invert, until=until)
 
 
 def unbase64(text: str, place: str) -> bytes:

@@ -8,16 +8,16 @@ import json
 from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import state
 from service.api.admin import AdminRoute
-from service.api.body import read_body
+from service.api.body import read_body, validated
 from service.api.openapi import SECURITY, BareRoute, reference, request_body
 from service.api.v2 import errors, parameters, served
-from service.errors import ServiceError, fields_of, invalid
+from service.errors import ServiceError
 
 router = APIRouter(prefix="/v2/repository", tags=["open inference protocol"], route_class=BareRoute)
 
@@ -140,7 +140,4 @@ def _is_served(entries: list[IndexEntry], name: str, version: int | None) -> boo
 
 async def _body(request: Request, model: type[Body]) -> Body:
     body = await read_body(request, state.settings(request).json_body_bytes)
-    try:
-        return model.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        raise invalid(error, "body", fields_of(model)) from None
+    return validated(body or b"{}", model)

@@ -1,7 +1,8 @@
 """Opens what strangers send: the only place where untrusted bytes become pixels.
 
 Formats are those allowed here, the size is checked before a pixel is decoded, and whatever Pillow raises on
-hostile bytes becomes a refusal. What a picture is then made into is `fit`'s business.
+hostile bytes becomes a refusal. What a picture is then made into is `fit`'s business. Bounds on time and
+memory are the workers' business (`workers`): no check of the bytes can foresee what a decoder does with them.
 """
 
 import io
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, UnidentifiedImageError, WebPImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile
 
-from service.errors import ServiceError
+from service.imaging.errors import ImageError
 from service.imaging.fit import fitted, inverted, looks_inverted, whole
-from service.manifest import SIDE
+from service.mnist import SIDE
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 _READABLE = "PNG, JPEG, GIF, WebP or BMP"
@@ -23,6 +25,10 @@ WORKING_SIDE = 512
 
 # Decoders are registered by import; without this one the first WebP would make Pillow import all of them.
 assert WebPImagePlugin
+
+# `_grey` has a bound of its own. Pillow's warning would name each size, and Python keeps every text that it
+# has warned with.
+Image.MAX_IMAGE_PIXELS = None
 
 # Every scan of a progressive JPEG passes over the whole picture, and one can be a dozen bytes: a megabyte
 # could take minutes. Encoders write about ten; a thumbnail in the metadata may add its own.
@@ -62,7 +68,7 @@ class Decoded:
 def decode(
     data: bytes, limits: ImageLimits, *, fit: bool | None = None, invert: bool | None = None
 ) -> Decoded:
-    """One image of at most `limits`. ServiceError 413 where it is larger, 422 where it is no image.
+    """One image of at most `limits`; ImageError where it is larger, or no image.
 
     None means automatic. A 28x28 image is then shown as it is: it is in MNIST's form already, and dark on
     light is what its sender means. Any other size is taken for a drawing: cropped to its ink, fitted to
@@ -82,19 +88,12 @@ def decode(
 
 
 def decode_mask(data: bytes, limits: ImageLimits) -> NDArray[np.bool_]:
-    """[28, 28], True where the picture is rather white than black. ServiceError as `decode`, and 422 where it
-    is not 28x28 or has no white in it."""
+    """[28, 28], True where the picture is rather white than black. ImageError as `decode`, and where it is
+    not 28x28 or has no white in it."""
     white = _opened(data, limits, [], keep_dark_ink=False, mnist_size_only=True)[0] >= 128
     if not white.any():
-        raise ServiceError(422, "mask-empty", "no pixel of it is white: make white what is missing")
+        raise ImageError("mask-empty", "no pixel of it is white: make white what is missing")
     return white
-
-
-def looks_small(data: bytes) -> bool:
-    """Whether decoding takes less time than a thread would cost: a PNG that says so, like a 28x28 one."""
-    is_png = len(data) < 16_384 and data.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    return is_png and 0 < width <= 64 and 0 < height <= 64
 
 
 def _opened(
@@ -105,22 +104,20 @@ def _opened(
     keep_dark_ink: bool,
     mnist_size_only: bool = False,
 ) -> tuple[NDArray[np.uint8], bool, bool]:
-    """What `_grey` gives, and nothing but a ServiceError where it fails."""
+    """What `_grey` gives, and nothing but an ImageError where it fails."""
     if len(data) > limits.file_bytes:
-        raise ServiceError(413, "image-too-large", f"the file exceeds {limits.file_bytes:,} bytes")
+        raise ImageError("image-too-large", f"the file exceeds {limits.file_bytes:,} bytes")
     try:
         return _grey(data, limits, steps, keep_dark_ink=keep_dark_ink, mnist_size_only=mnist_size_only)
-    except ServiceError:
+    except ImageError:
         raise
     except UnidentifiedImageError:
-        raise ServiceError(422, "not-an-image", f"this is no image: send {_READABLE}") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_many_pixels(limits) from None
+        raise ImageError("not-an-image", f"this is no image: send {_READABLE}") from None
     except Exception as error:
         # Pillow promises no set of exceptions: a broken file has raised OSError, SyntaxError, ValueError,
         # struct.error, IndexError, EOFError, zlib.error, OverflowError, ...
         reason = str(error)[:200] or type(error).__name__
-        raise ServiceError(422, "broken-image", f"the image is broken or cut short: {reason}") from None
+        raise ImageError("broken-image", f"the image is broken or cut short: {reason}") from None
 
 
 def _grey(
@@ -128,25 +125,22 @@ def _grey(
 ) -> tuple[NDArray[np.uint8], bool, bool]:
     """The picture as uint8 [h, w], whether it was 28x28, and whether its format blurs pixels."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-        width, height = picture.size
-        lossy = picture.format in ("JPEG", "WEBP")
-        if width * height > limits.pixels:
-            raise _too_many_pixels(limits)
-        is_mnist_size = (width, height) == (SIDE, SIDE)
+        _check_size(picture, limits)
+        # By class, not by name: Pillow calls a JPEG with an MPF segment "MPO", which is decoded alike.
+        is_jpeg = isinstance(picture, JpegImageFile)
+        lossy = is_jpeg or picture.format == "WEBP"
+        is_mnist_size = picture.size == (SIDE, SIDE)
         if mnist_size_only and not is_mnist_size:
-            raise ServiceError(
-                422, "mask-size", f"it must be {SIDE}x{SIDE}, as the pictures that networks see"
-            )
-        if picture.format == "JPEG":
+            raise ImageError("mask-size", f"it must be {SIDE}x{SIDE}, as the pictures that networks see")
+        if is_jpeg:
             if data.count(_START_OF_SCAN) > _MAX_SCANS:
-                raise ServiceError(
-                    422, "broken-image", f"the JPEG has more than {_MAX_SCANS} scans: save it anew"
-                )
+                raise ImageError("broken-image", f"the JPEG has more than {_MAX_SCANS} scans: save it anew")
             # Decodes at a half, a quarter or an eighth of the size where that is enough.
             picture.draft(None, (WORKING_SIDE, WORKING_SIDE))
         if getattr(picture, "is_animated", False):
             steps.append("first frame of an animation")
         picture.load()
+        _check_size(picture, limits)
         orientation = _orientation(picture)
         grey = _one_channel(picture, steps, keep_dark_ink=keep_dark_ink and not is_mnist_size)
     longest = max(grey.size)
@@ -196,5 +190,7 @@ def _orientation(picture: Image.Image) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _too_many_pixels(limits: ImageLimits) -> ServiceError:
-    return ServiceError(413, "image-too-large", f"the image exceeds {limits.pixels:,} pixels: scale it down")
+def _check_size(picture: Image.Image, limits: ImageLimits) -> None:
+    """Raise ImageError for more pixels than `limits` allows. Decoding may change the size in the header."""
+    if picture.width * picture.height > limits.pixels:
+        raise ImageError("image-too-large", f"the image exceeds {limits.pixels:,} pixels: scale it down")

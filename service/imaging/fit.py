@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.manifest import SIDE
+from service.mnist import SIDE
 
 Pixels = NDArray[np.uint8]
 

@@ -3,6 +3,8 @@
 import gzip
 import zlib
 from collections.abc import Iterable
+from types import SimpleNamespace
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -11,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from service.api.body import decompressed, json_body, media_type, read_body
+from service.api.body import SMALL_BYTES, decompressed, json_body, media_type, read_body
+from service.budget import Budget
 from service.errors import ServiceError, problem
+from service.settings import Settings
 
 
 class Body(BaseModel):
@@ -197,3 +201,48 @@ def test_no_more_than_the_limit_is_decompressed() -> None:
         decompressed(bomb, "gzip", 1000)
     assert caught.value.status == 413
     assert decompressed(gzip.compress(b"\x00" * 1000), "gzip", 1000) == b"\x00" * 1000
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b'{"rows": [' + b"[]," * 16_400 + b"[]]}", "items"),
+        (b'{"rows": [' + b"[" * 16_400, "lists and objects"),
+        (b'{"text": "' + b'"' * 16_400, "quotation marks"),
+    ],
+)
+async def test_json_of_too_many_parts_is_refused_before_it_is_parsed(data: bytes, what: str) -> None:
+    error = await refused(data)
+    assert error.errors == [{"loc": ["body"], "msg": ANY, "type": "too_long"}]
+    assert what in error.detail
+
+
+class Memory:
+    """An application with this much memory for bodies, as `read_body` sees it."""
+
+    def __init__(self, total: int, per_client: int) -> None:
+        self.state = SimpleNamespace(body_memory=Budget(total, per_client), settings=Settings())
+
+
+def arriving(memory: Memory, chunks: int) -> Sender:
+    """A body of so many chunks of 64 kB and a byte."""
+    sender = Sender([bytes(SMALL_BYTES + 1)] * chunks)
+    sender.request.scope.update(app=memory, state={}, client=("127.0.0.1", 1))
+    return sender
+
+
+@pytest.mark.parametrize(
+    ("total", "per_client", "status"), [(100_000, 100_000, 429), (100_000, 200_000, 503)]
+)
+async def test_large_bodies_are_bounded_together(total: int, per_client: int, status: int) -> None:
+    memory = Memory(total, per_client)
+    with pytest.raises(ServiceError) as caught:
+        await read_body(arriving(memory, 3).request, 1 << 20)
+    assert (caught.value.status, caught.value.headers["Retry-After"]) == (status, "1")
+    assert memory.state.body_memory.used == 0
+
+
+async def test_a_large_body_gives_its_memory_back() -> None:
+    memory = Memory(1 << 20, 1 << 20)
+    assert len(await read_body(arriving(memory, 3).request, 1 << 20)) == 3 * (SMALL_BYTES + 1)
+    assert memory.state.body_memory.used == 0

@@ -1,5 +1,7 @@
 """Forms: what a browser or curl sends is read, and no bytes raise anything but a ServiceError."""
 
+import time
+
 import httpx
 import pytest
 from hypothesis import given
@@ -79,3 +81,18 @@ def test_hostile_forms_raise_nothing_but_a_service_error(before: bytes, after: b
             else:
                 outcome = 422
             assert outcome == 422
+
+
+def test_four_megabytes_of_near_boundaries_take_no_time() -> None:
+    near = b"\r\n--" + b"b" * 69
+    body = b"--" + b"b" * 70 + b'\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n'
+    body += near * (4_000_000 // len(near)) + b"\r\n--" + b"b" * 70 + b"--\r\n"
+    start = time.process_time()
+    (part,) = read_form(body, "multipart/form-data; boundary=" + "b" * 70, 4)
+    assert time.process_time() - start < 0.2  # a parser that looks at each byte takes seconds
+    assert len(part.data) == 4_000_000 // len(near) * len(near)
+
+
+def test_a_part_with_endless_headers_is_refused() -> None:
+    body = b"--x\r\nA: " + b"a" * 5000 + b"\r\n\r\ndata\r\n--x--\r\n"
+    assert "headers" in refused(body).detail
