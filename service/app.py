@@ -159,7 +159,7 @@ def _image_workers(settings: Settings, body_memory: Budget) -> ImageWorkers:
     total = settings.image_requests
     requests = Budget(total, max(1, int(total * settings.client_share)))
     count = settings.image_workers or max(2, available_threads())
-    return ImageWorkers(count, requests, body_memory)
+    return ImageWorkers(count, requests, body_memory, settings.score_pixels)
 
 
 def load_models(settings: Settings) -> Registry:

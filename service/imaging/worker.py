@@ -1,6 +1,6 @@
 """An image worker: a process that decodes uploads and encodes large answers, one job at a time.
 
-    python -m service.imaging.worker FD
+    python -m service.imaging.worker FD MEMORY_BYTES
 
 The service talks to it over the socket FD. A process, because only a process can be ended in the middle of a
 decoder: the kernel ends it when a job has used its processor time or its time, whatever it is doing. It runs
@@ -25,8 +25,6 @@ from service.imaging.wire import DONE, FAILED, REFUSED, REQUEST, pack
 
 NICENESS = 10
 """Below the service itself, which answers other clients meanwhile."""
-MEMORY_BYTES = 1024 * 1024 * 1024
-"""Address space. The largest image allowed by default needs about 100 MB of it."""
 
 
 def main() -> None:
@@ -36,7 +34,8 @@ def main() -> None:
     logging.disable()
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    memory_bytes = int(sys.argv[2])
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with (
         contextlib.suppress(BrokenPipeError, ConnectionResetError),  # The service may leave at any time.

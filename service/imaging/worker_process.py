@@ -17,6 +17,13 @@ from service.imaging.jobs import Job
 from service.imaging.wire import ANSWER, DONE, LENGTH, MAX_BYTES, MAX_STRINGS, REFUSED, REQUEST
 
 ROOT = Path(__file__).parents[2]
+# glibc would keep the memory of a large image for the next one.
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
 GRACE_S = 1.0
 """A worker ends itself this much after the deadline, should the service not have ended it by then."""
 
@@ -39,19 +46,21 @@ class WorkerProcess:
         self._writer = writer
 
     @classmethod
-    async def start(cls) -> Self:
-        """Start a process; it takes its first job as soon as its imports are done. OSError if there can be no
-        more processes."""
+    async def start(cls, memory_bytes: int) -> Self:
+        """Start a process that may use so much memory. It takes its first job once its imports are done.
+
+        Raises OSError if there can be no more processes.
+        """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "service.imaging.worker", str(theirs.fileno())],
+                    [sys.executable, "-m", "service.imaging.worker", str(theirs.fileno()), str(memory_bytes)],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    env=os.environ | {"PYTHONPATH": _python_path(), "OPENBLAS_NUM_THREADS": "1"},
+                    env=os.environ | ENVIRONMENT | {"PYTHONPATH": _python_path()},
                 )
         except OSError:
             ours.close()

@@ -14,6 +14,10 @@ from service.imaging.fair_queue import FairQueue
 from service.imaging.jobs import Job
 from service.imaging.worker_process import WorkerProcess
 
+WORKER_BYTES = 96 * 1024 * 1024
+WORKER_BYTES_PER_PIXEL = 24
+"""A worker's memory: decoding 4 megapixels with colours and transparency needs 128 MiB of the 188 allowed."""
+
 
 class ImageWorkers:
     """Runs jobs in at most `count` processes, started when they are first needed.
@@ -22,9 +26,11 @@ class ImageWorkers:
     event loop.
     """
 
-    def __init__(self, count: int, requests: Budget, memory: Budget) -> None:
-        """`requests` bounds the requests that are admitted at once, `memory` the bytes that they brought."""
+    def __init__(self, count: int, requests: Budget, memory: Budget, pixels: int) -> None:
+        """`requests` bounds the requests that are admitted at once, `memory` the bytes that they brought;
+        `pixels` is the size of the largest image that is decoded."""
         self.count = count
+        self._worker_bytes = WORKER_BYTES + WORKER_BYTES_PER_PIXEL * pixels
         self.requests = requests
         self.memory = memory
         self._most_of_one_client = max(1, count - 1)
@@ -87,7 +93,7 @@ class ImageWorkers:
     async def _start(self) -> WorkerProcess:
         self._started += 1
         try:
-            return await WorkerProcess.start()
+            return await WorkerProcess.start(self._worker_bytes)
         except BaseException:
             self._started -= 1
             raise

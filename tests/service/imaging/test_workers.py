@@ -32,7 +32,7 @@ def soon() -> float:
 
 @asynccontextmanager
 async def workers(count: int = 2) -> AsyncIterator[ImageWorkers]:
-    made = ImageWorkers(count, Budget(100, 100), Budget(1 << 30, 1 << 30))
+    made = ImageWorkers(count, Budget(100, 100), Budget(1 << 30, 1 << 30), pixels=16_000_000)
     try:
         yield made
     finally:
@@ -69,7 +69,7 @@ def noisy() -> list[bytes]:
 
 
 def greedy() -> list[bytes]:
-    return [bytes(8 << 30)]
+    return [bytes(1 << 30)]
 
 
 async def test_a_job_gives_its_bytes() -> None:
@@ -121,7 +121,7 @@ async def test_a_caller_that_leaves_ends_its_job() -> None:
 
 async def test_a_process_ends_itself_when_the_service_cannot() -> None:
     """As when the service was killed: the alarm is set in the worker."""
-    worker = await WorkerProcess.start()
+    worker = await WorkerProcess.start(1 << 28)
     with pytest.raises(asyncio.IncompleteReadError):
         await worker._ask(sleep, 0.1 - GRACE_S, PATIENCE_S)
     worker.kill()
