@@ -5,8 +5,11 @@
 #                                  more than a driver of at least 580 and the NVIDIA container toolkit
 #
 # The engine's classic builder makes every stage above the target: name the target there, or it makes both.
+# PYTHON_IMAGE is the base of all stages; deploy/images.env has its digest, which `make image` uses.
 
-FROM python:3.11-slim AS packages
+ARG PYTHON_IMAGE=python:3.11-slim
+
+FROM ${PYTHON_IMAGE} AS packages
 COPY requirements/service.lock /tmp/
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /tmp/service.lock
@@ -18,14 +21,14 @@ RUN cd /opt/venv/lib/python3.11/site-packages \
     && find . -name tests -type d -prune -exec rm -r {} + \
     && find . -name '*.cpython-*.so' -exec strip --strip-debug {} +
 
-FROM python:3.11-slim AS app
+FROM ${PYTHON_IMAGE} AS app
 WORKDIR /app
 COPY models models
 COPY service service
 # Readable by the container's user whatever the umask of the checkout; compiled, since it cannot be later.
 RUN chmod -R a+rX . && python -m compileall -q service
 
-FROM python:3.11-slim AS base
+FROM ${PYTHON_IMAGE} AS base
 LABEL org.opencontainers.image.title="mnist-gan-service" \
       org.opencontainers.image.description="Serves the generative adversarial networks of the literature on MNIST over HTTP." \
       org.opencontainers.image.version="0.1.0" \
@@ -52,7 +55,7 @@ COPY --from=packages /opt/venv /opt/venv
 COPY --from=app /app/models models
 COPY --from=app /app/service service
 
-FROM python:3.11-slim AS packages-cuda
+FROM ${PYTHON_IMAGE} AS packages-cuda
 COPY requirements/service-cuda.lock /tmp/
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /tmp/service-cuda.lock

@@ -5,10 +5,12 @@ DEV := .venv-dev
 CLIENTS := .venv-clients
 RAY := .venv-ray
 HOSTILE := .venv-hostile
+BASE := python:3.11-slim
+include deploy/images.env
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test test-clients test-ray test-web test-hostile hostile check check-models openapi settings lock audit sbom image
+.PHONY: help serve train test test-clients test-ray test-web test-hostile hostile check check-models openapi settings lock audit sbom image pin
 .DELETE_ON_ERROR:
 
 help:
@@ -68,8 +70,13 @@ audit: $(DEV)/installed ## look up known vulnerabilities of what the service run
 sbom: $(DEV)/installed ## print a bill of materials (CycloneDX) of what the service runs with
 	@$(DEV)/bin/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible --of JSON requirements/service.lock
 
-image: ## build the container image mnist-gan-service:cpu
-	docker build --target cpu --tag mnist-gan-service:cpu .
+image: ## build mnist-gan-service:cpu; PYTHON_IMAGE=python:3.11-slim without a registry
+	docker build --target cpu --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) --tag mnist-gan-service:cpu .
+
+pin: ## write the newest digest of the base image to deploy/images.env; needs a registry
+	docker pull --quiet $(BASE)
+	digest=$$(docker image inspect --format '{{index .RepoDigests 0}}' $(BASE)) \
+	&& sed -i "s|^PYTHON_IMAGE=.*|PYTHON_IMAGE=$(BASE)@$${digest#*@}|" deploy/images.env
 
 # What the service runs with: nothing but the lock, so what is no longer locked goes.
 $(SERVICE)/installed: requirements/service.lock

@@ -2,7 +2,9 @@
 #
 #   docker build --file deploy/nginx.Dockerfile deploy
 
-FROM python:3.11-slim
+ARG PYTHON_IMAGE=python:3.11-slim
+
+FROM ${PYTHON_IMAGE}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends nginx-light \
     && rm -rf /var/lib/apt/lists/*

@@ -35,9 +35,10 @@ def serve(settings: Settings) -> int:
     from service.app import create_app, load_models
     from service.server import Server
 
-    logs.configure(settings.log_level)
+    streams = logs.ProcessLogs(settings.log_buffer_bytes)
+    logs.configure(settings.log_level, streams.stderr)
     registry = _or_reason(lambda: load_models(settings))
-    app = registry and _or_reason(lambda: create_app(settings, registry))
+    app = registry and _or_reason(lambda: create_app(settings, registry, streams))
     if app is None:
         return CANNOT_START
     Server(app, settings).run()

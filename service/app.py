@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import __version__, traces
 from service.access import Guard, Keys
+from service.access_log import AccessLog
 from service.api import (
     admin,
     classify,
@@ -37,8 +38,9 @@ from service.engine.registry import Registry
 from service.engine.threads import available_threads
 from service.handlers import CatchAll, install
 from service.imaging.workers import ImageWorkers
+from service.logs import ProcessLogs
 from service.metrics import Metrics
-from service.middleware import EXPOSED_HEADERS, Envelope, stdout
+from service.middleware import EXPOSED_HEADERS, Envelope
 from service.rate import Buckets, RateLimit
 from service.settings import Settings
 from service.shortcut import Shortcut
@@ -93,10 +95,11 @@ class App(FastAPI):
         return self.openapi_schema
 
 
-def create_app(settings: Settings, registry: Registry | None = None) -> App:
+def create_app(settings: Settings, registry: Registry | None = None, logs: ProcessLogs | None = None) -> App:
     """The application. It loads the models when it starts, unless they are given; a bad bundle is then a
-    BundleError."""
-    metrics = Metrics()
+    BundleError. `logs` are those of the process, if it has opened them already."""
+    logs = logs or ProcessLogs(settings.log_buffer_bytes)
+    metrics = Metrics(logs.lost, settings.metrics_cache_s)
     body_memory = _body_memory(settings)
     image_workers = _image_workers(settings, body_memory)
     state = State(settings, metrics, Keys(settings.admin_keys), image_workers, body_memory)
@@ -144,7 +147,8 @@ def create_app(settings: Settings, registry: Registry | None = None) -> App:
         )
     if settings.traces:
         app.add_middleware(traces.Traced, tracer=traces.exporting())
-    app.add_middleware(Envelope, metrics=metrics, access_log=stdout() if settings.access_log else None)
+    access_log = AccessLog(logs.stdout.write) if settings.access_log else None
+    app.add_middleware(Envelope, metrics=metrics, access_log=access_log)
     return app
 
 

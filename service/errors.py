@@ -55,13 +55,17 @@ def invalid(error: ValidationError, where: str, known: Iterable[str] = ()) -> Se
     names = list(known)
     for field in fields[:_SUGGESTIONS]:
         if names and field["type"] == "extra_forbidden" and len(field["loc"]) == 1:
-            near = difflib.get_close_matches(str(field["loc"][0])[:32], names, 1)
-            field["msg"] = (
-                f"there is no such field; did you mean {near[0]}?"
-                if near
-                else (f"there is no such field, but {', '.join(names)}")
-            )
+            field["msg"] = no_such_field(str(field["loc"][0]), names)
     return invalid_fields(fields, where)
+
+
+def no_such_field(name: str, known: Iterable[str]) -> str:
+    """Return the message for an unknown field: it suggests the nearest known name, or lists all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name[:32], names, 1)
+    if near:
+        return f"there is no such field; did you mean {near[0]}?"
+    return f"there is no such field, but {', '.join(names)}"
 
 
 def fields_of(model: type[BaseModel]) -> list[str]:

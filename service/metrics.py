@@ -1,46 +1,46 @@
-"""What Prometheus reads. Requests, images and executions (runs of a network) are counted apart, like Triton.
+"""The service's metrics for Prometheus. Requests, images and runs of networks are counted separately.
 
-Nothing of prometheus_client runs while a request does: requests are counted here and networks count for
-themselves, in plain integers, and all of it is put into words when it is asked for.
+Requests are counted here, and networks count for themselves, in plain integers. They become text only in a
+scrape, so that a request pays for no more than an addition.
 """
 
+import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
 from prometheus_client.exposition import generate_latest
-from prometheus_client.registry import Collector
 
 from service.engine.registry import Registry
 from service.engine.statistics import Histogram, Statistics
+from service.exposition import Exposition, labels
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-NETWORK = ("model", "version", "role")
 
 
-class Metrics(Collector):
-    """All of the service's metrics, in a registry of their own so that applications do not share them."""
+class Metrics:
+    """Counts requests, and renders all metrics of one application.
 
-    def __init__(self) -> None:
+    `lost_lines` gives the number of lost log lines of each stream. `scrape` repeats its last answer for
+    `cache_s` seconds.
+    """
+
+    def __init__(self, lost_lines: Callable[[], Mapping[str, int]] = dict, cache_s: float = 0.0) -> None:
         self._requests: dict[tuple[str, str, int], Histogram] = {}
         self._failures: dict[str, int] = {}
+        self._lost_lines = lost_lines
         self._models: Registry | None = None
         self._ready: Callable[[], bool] = lambda: False
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        self._registry.register(self)
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        self._cache_s = cache_s
+        self._cached = b""
+        self._cached_until = 0.0
 
     def answered(self, method: str, route: str, status: int, ns: int) -> None:
-        """A request's end. `route` is a template, never a path as sent: series must be few."""
+        """Count a request that ended. `route` is a template, never a path as sent: series must be few."""
         key = method, route, status
         histogram = self._requests.get(key)
         if histogram is None:
@@ -48,115 +48,127 @@ class Metrics(Collector):
         histogram.add(ns)
 
     def failed(self, code: str) -> None:
-        """A request that was refused or failed, with the code of its error."""
+        """Count a request that was refused or failed, by the code of its error."""
         self._failures[code] = self._failures.get(code, 0) + 1
 
     def watch(self, models: Registry, ready: Callable[[], bool]) -> None:
-        """What these say is read when the metrics are asked for, so that a reload needs to tell nobody."""
+        """Read the models and the readiness with each rendering, so that a reload needs to tell nobody."""
         self._models, self._ready = models, ready
 
+    def scrape(self) -> bytes:
+        """Return the metrics as they were at most `cache_s` seconds ago."""
+        now = time.monotonic()
+        if now >= self._cached_until:
+            self._cached = self.render()
+            self._cached_until = now + self._cache_s
+        return self._cached
+
     def render(self) -> bytes:
-        return generate_latest(self._registry)
-
-    def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("mnist_gan_ready", "Whether readiness answers 200.", self._ready())
-        yield from self._of_requests()
+        """Return the metrics as they are now."""
+        out = Exposition()
+        out.family("mnist_gan_ready", "gauge", "Whether readiness answers 200.")
+        out.sample("mnist_gan_ready", "", self._ready())
+        self._render_requests(out)
+        out.family("mnist_gan_log_lines_lost_total", "counter", "Log lines that were not written, by stream.")
+        for stream, count in self._lost_lines().items():
+            out.sample("mnist_gan_log_lines_lost_total", labels({"stream": stream}), count)
         if self._models is not None:
-            yield from _of_networks(self._models)
-            yield from _of_models(self._models)
+            _render_networks(out, self._models)
+            _render_models(out, self._models)
+        return generate_latest(self._process) + out.render()
 
-    def _of_requests(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "mnist_gan_requests", "HTTP requests answered.", labels=("method", "route", "status")
-        )
-        seconds = HistogramMetricFamily(
-            "mnist_gan_request_seconds",
-            "From a request's headers to the end of its answer.",
-            labels=("route",),
-        )
+    def _render_requests(self, out: Exposition) -> None:
+        out.family("mnist_gan_requests_total", "counter", "HTTP requests answered.")
         of_route: dict[str, Histogram] = {}
         for (method, route, status), histogram in self._requests.items():
-            requests.add_metric([method, route, str(status)], histogram.count)
+            which = labels({"method": method, "route": route, "status": status})
+            out.sample("mnist_gan_requests_total", which, histogram.count)
             of_route.setdefault(route, Histogram(REQUEST_S)).merge(histogram)
-        for route, histogram in of_route.items():
-            _add(seconds, [route], histogram)
-        failures = CounterMetricFamily(
-            "mnist_gan_failures", "Requests refused or failed, by error code.", labels=("code",)
+        out.family(
+            "mnist_gan_request_seconds", "histogram", "From a request's headers to the end of its answer."
         )
+        for route, histogram in of_route.items():
+            _seconds(out, "mnist_gan_request_seconds", labels({"route": route}), histogram)
+        out.family("mnist_gan_failures_total", "counter", "Requests refused or failed, by error code.")
         for code, count in self._failures.items():
-            failures.add_metric([code], count)
-        yield from (requests, seconds, failures)
+            out.sample("mnist_gan_failures_total", labels({"code": code}), count)
 
 
-def _of_networks(models: Registry) -> Iterator[Metric]:
-    """What each network that is loaded has done since it was: its counts begin again when it is replaced."""
-    executions = CounterMetricFamily(
-        "mnist_gan_executions", "Runs of a network, whatever their size.", labels=NETWORK
-    )
-    images = CounterMetricFamily("mnist_gan_images", "Images that networks made or read.", labels=NETWORK)
-    sizes = HistogramMetricFamily("mnist_gan_batch_images", "Images per run.", labels=NETWORK)
-    runs = HistogramMetricFamily("mnist_gan_run_seconds", "Seconds per run.", labels=NETWORK)
-    waits = HistogramMetricFamily(
-        "mnist_gan_queue_seconds", "From the queue to the first run, per request.", labels=NETWORK
-    )
-    undelivered = CounterMetricFamily(
-        "mnist_gan_failed_images",
-        "Images admitted to the queue but not delivered.",
-        labels=(*NETWORK, "reason"),
-    )
+def _render_networks(out: Exposition, models: Registry) -> None:
+    """Render the counts of each loaded network; they begin again when it is replaced."""
+    networks = list(_networks(models))
+    out.family("mnist_gan_executions_total", "counter", "Runs of a network, whatever their size.")
+    for _, which, held in networks:
+        out.sample("mnist_gan_executions_total", which, held.runs.count)
+    out.family("mnist_gan_images_total", "counter", "Images that networks made or read.")
+    for _, which, held in networks:
+        out.sample("mnist_gan_images_total", which, held.inferences)
+    out.family("mnist_gan_batch_images", "histogram", "Images per run.")
+    for _, which, held in networks:
+        counts = _sizes(held)
+        out.histogram("mnist_gan_batch_images", which, _texts(IMAGES), counts, held.inferences)
+    out.family("mnist_gan_run_seconds", "histogram", "Seconds per run.")
+    for _, which, held in networks:
+        _seconds(out, "mnist_gan_run_seconds", which, held.runs)
+    out.family("mnist_gan_queue_seconds", "histogram", "From the queue to the first run, per request.")
+    for _, which, held in networks:
+        _seconds(out, "mnist_gan_queue_seconds", which, held.queue)
+    out.family("mnist_gan_failed_images_total", "counter", "Images admitted to the queue but not delivered.")
+    for names, _, held in networks:
+        for reason, count in held.undelivered.items():
+            out.sample("mnist_gan_failed_images_total", labels({**names, "reason": reason}), count)
+
+
+def _networks(models: Registry) -> Iterator[tuple[dict[str, object], str, Statistics]]:
+    """Yield the labels of each loaded network, also as text, and its statistics."""
     for model in models.models():
         for role in model.manifest.roles:
-            labels = [model.manifest.name, str(model.manifest.version), role]
-            held: Statistics = getattr(model, role).statistics
-            executions.add_metric(labels, held.runs.count)
-            images.add_metric(labels, held.inferences)
-            sizes.add_metric(labels, _sizes(held), held.inferences)
-            _add(runs, labels, held.runs)
-            _add(waits, labels, held.queue)
-            for reason, count in held.undelivered.items():
-                undelivered.add_metric([*labels, reason], count)
-    yield from (executions, images, sizes, runs, waits, undelivered)
+            names = {"model": model.manifest.name, "role": role, "version": model.manifest.version}
+            yield names, labels(names), getattr(model, role).statistics
 
 
-def _of_models(models: Registry) -> Iterator[Metric]:
-    info = GaugeMetricFamily(
-        "mnist_gan_model_info",
-        "1 for every model served.",
-        labels=("model", "version", "provider", "digest", "exact"),
-    )
+def _render_models(out: Exposition, models: Registry) -> None:
+    out.family("mnist_gan_model_info", "gauge", "1 for every model served.")
     for model in models.models():
-        name, version = model.manifest.name, str(model.manifest.version)
-        info.add_metric([name, version, model.provider, model.digest, str(model.exact).lower()], 1)
-    refused = GaugeMetricFamily(
+        which = {
+            "digest": model.digest,
+            "exact": str(model.exact).lower(),
+            "model": model.manifest.name,
+            "provider": model.provider,
+            "version": model.manifest.version,
+        }
+        out.sample("mnist_gan_model_info", labels(which), 1)
+    out.family(
         "mnist_gan_model_refused",
+        "gauge",
         "1 for every version that the last reload refused; no version: the model, or the whole folder.",
-        labels=("model", "version"),
     )
     for one in models.unserved:
         if one.state == "refused":
-            refused.add_metric([one.name or "", str(one.version or "")], 1)
-    reloads = CounterMetricFamily(
-        "mnist_gan_reloads", "Reloads, loads and unloads of models.", labels=("outcome",)
-    )
+            refused = labels({"model": one.name or "", "version": one.version or ""})
+            out.sample("mnist_gan_model_refused", refused, 1)
+    out.family("mnist_gan_reloads_total", "counter", "Reloads, loads and unloads of models.")
     for outcome, count in models.changes.items():
-        reloads.add_metric([outcome], count)
-    queue = GaugeMetricFamily("mnist_gan_queue_images", "Images waiting or running.", models.pool.images)
-    limit = GaugeMetricFamily("mnist_gan_queue_images_limit", "QUEUE_IMAGES.", models.pool.limit)
-    yield from (info, refused, reloads, queue, limit)
+        out.sample("mnist_gan_reloads_total", labels({"outcome": outcome}), count)
+    out.family("mnist_gan_queue_images", "gauge", "Images waiting or running.")
+    out.sample("mnist_gan_queue_images", "", models.pool.images)
+    out.family("mnist_gan_queue_images_limit", "gauge", "QUEUE_IMAGES.")
+    out.sample("mnist_gan_queue_images_limit", "", models.pool.limit)
 
 
-def _add(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
-    family.add_metric(labels, _buckets(histogram.bounds_s, histogram.counts), histogram.ns / 1e9)
+def _seconds(out: Exposition, name: str, which: str, histogram: Histogram) -> None:
+    out.histogram(name, which, _texts(histogram.bounds_s), histogram.counts, histogram.ns / 1e9)
 
 
-def _sizes(held: Statistics) -> list[tuple[str, float]]:
+def _sizes(held: Statistics) -> list[int]:
+    """Return the number of runs in each bucket of IMAGES, and above them."""
     counts = [0] * (len(IMAGES) + 1)
     for size, tally in held.batches.items():
         counts[bisect_left(IMAGES, size)] += tally.count
-    return _buckets(IMAGES, counts)
+    return counts
 
 
-def _buckets(bounds: tuple[float, ...], counts: list[int]) -> list[tuple[str, float]]:
-    """Each upper bound with how many are not above it, the last of them infinite."""
-    names = [*map(str, map(float, bounds)), "+Inf"]
-    return list(zip(names, accumulate(counts), strict=True))
+@lru_cache
+def _texts(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """Return the upper bounds of buckets as Prometheus' clients write them."""
+    return tuple(str(float(bound)) for bound in bounds)

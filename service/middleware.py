@@ -4,15 +4,14 @@ One class, because each layer costs every request; no BaseHTTPMiddleware, which 
 """
 
 import asyncio
-import json
 import random
 import re
-import sys
 import time
-from typing import Any, TextIO
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access_log import AccessLog
 from service.handlers import CLIENT_CLOSED_REQUEST
 from service.metrics import Metrics
 
@@ -39,9 +38,9 @@ _random = random.Random()
 
 
 class Envelope:
-    """Wraps the application. `access_log` is where each request's JSON line goes; None for no log."""
+    """Wraps the application. `access_log` receives a line for each request; None for no log."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: TextIO | None = None) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog | None = None) -> None:
         self._app = app
         self._metrics = metrics
         self._access_log = access_log
@@ -93,31 +92,22 @@ class Envelope:
         if "error_code" in state:
             self._metrics.failed(state["error_code"])
 
-    def _log(self, out: TextIO, scope: Scope, state: dict[str, Any], status: int, size: int, ns: int) -> None:
+    def _log(
+        self, log: AccessLog, scope: Scope, state: dict[str, Any], status: int, size: int, ns: int
+    ) -> None:
         client = scope.get("client")
-        line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "request_id": state["request_id"],
-            "client": client[0] if client else None,
-            "method": scope["method"],
-            "path": scope["path"][:200],
-            "status": status,
-            "bytes": size,
-            "ms": round(ns / 1e6, 3),
-        }
-        for name in ("key", "trace_id"):
-            if name in state:
-                line[name] = state[name]
-        if "error_code" in state:
-            line["code"] = state["error_code"]
-        out.write(json.dumps(line) + "\n")
-
-
-def stdout() -> TextIO:
-    """Standard output, a line at a time, for the access log."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)
-    return sys.stdout
+        log.write(
+            request_id=state["request_id"],
+            client=client[0] if client else None,
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            size=size,
+            ns=ns,
+            key=state.get("key"),
+            trace_id=state.get("trace_id"),
+            code=state.get("error_code"),
+        )
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,13 +1,14 @@
 """A limit on the requests per second of each client. Not in the chain unless RATE_LIMIT is set."""
 
-import ipaddress
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access import METRICS, is_open
+from service.client_identity import client_of
 from service.errors import ServiceError
 from service.handlers import render
 
@@ -25,8 +26,9 @@ class Buckets:
         self._interval = 1 / per_second
         self._most = burst * self._interval
         self._clock = clock
-        self._full_at: dict[str, float] = {}
-        """By client, those first that took a token least recently."""
+        # Its first entry is found at once; a dict's is not, once entries before it were deleted.
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+        """By client; clients that took a token least recently come first."""
 
     def __len__(self) -> int:
         return len(self._full_at)
@@ -43,7 +45,7 @@ class Buckets:
         return 0.0 if admitted else wait
 
     def _forget(self, now: float) -> None:
-        """Two at a time, so that they go faster than they come."""
+        """Drop up to two clients, so that they go faster than they come."""
         for _ in range(2):
             quietest = next(iter(self._full_at))
             if self._full_at[quietest] > now and len(self._full_at) <= CLIENTS:
@@ -52,9 +54,9 @@ class Buckets:
 
 
 class RateLimit:
-    """429 for a client that asks too often. A client is a key, else an address, as `client_of` tells it.
+    """Refuse requests of a client that exceeds the limit with 429; `client_of` identifies clients.
 
-    Health, metrics and the pages' files cost nothing.
+    Health checks, metrics and the files of pages do not count.
     """
 
     def __init__(self, app: ASGIApp, buckets: Buckets, proxies: int) -> None:
@@ -69,34 +71,9 @@ class RateLimit:
                 error = ServiceError(
                     429,
                     "too-many-requests",
-                    "you ask more often than this service allows: wait as long as Retry-After says",
+                    "rate limit exceeded: retry after the number of seconds in Retry-After",
                     headers={"Retry-After": str(math.ceil(wait))},
                 )
                 await render(error, scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-def client_of(scope: Scope, proxies: int) -> str:
-    """Whom a request counts for: its key, else its address.
-
-    Behind `proxies` proxies of one's own, each of which adds to X-Forwarded-For the address that it was asked
-    from, the client is that many from the right: what stands left of it anyone can write. An IPv6 address
-    counts with all of its /64, which is what one household or machine is given.
-    """
-    if "key" in scope["state"]:
-        return f"key {scope['state']['key']}"
-    address = scope["client"][0] if scope.get("client") else ""
-    if proxies:
-        lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        hops = [hop.strip() for hop in b",".join(lines).decode("latin-1").split(",")]
-        if len(hops) >= proxies:
-            address = hops[-proxies]
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((int(parsed), 64), strict=False))
-    return address

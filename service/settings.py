@@ -112,10 +112,23 @@ class Settings(BaseSettings):
     OpenTelemetry's other variables say. Needs the extra `traces`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe message that is logged on standard error."""
+    log_buffer_bytes: int = Field(default=1 * MIB, ge=4 * KIB)
+    """Most bytes of log lines that wait to be written, for each of standard output and standard error. Lines
+    past it are lost, and counted in mnist_gan_log_lines_lost_total; requests never wait for a log."""
+    metrics_cache_s: float = Field(default=1.0, ge=0, le=60)
+    """Seconds for which /metrics repeats its last answer, so that frequent scrapes cost little. 0: never."""
 
     @field_validator("cors_origins", "api_keys", "admin_keys", mode="before")
     @classmethod
     def _commas(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("api_keys", "admin_keys", mode="before")
+    @classmethod
+    def _some_keys(cls, value: object) -> object:
+        """Refuse a list without keys: it may be a secret that failed to expand, and opens the service."""
+        if isinstance(value, str) and value and not value.replace(",", "").strip():
+            raise ValueError("holds only commas or blanks; set it to keys, or to nothing for no keys")
         return value

@@ -137,6 +137,19 @@ def test_what_the_dockerfile_copies_is_sent_to_the_engine() -> None:
         assert (ROOT / source).exists()
 
 
+def test_every_build_is_on_the_base_image_that_is_pinned() -> None:
+    """Only stages and PYTHON_IMAGE are built upon; `make image` and Compose's --env-file give its digest."""
+    pin = (ROOT / "deploy/images.env").read_text()
+    assert re.search(r"^PYTHON_IMAGE=python:3\.11-slim@sha256:[0-9a-f]{64}$", pin, re.MULTILINE)
+    for text in (DOCKERFILE, (ROOT / "deploy/nginx.Dockerfile").read_text()):
+        assert "\nARG PYTHON_IMAGE=python:3.11-slim\n" in text
+        stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE))
+        assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) <= stages | {"${PYTHON_IMAGE}"}
+    for service in COMPOSE["services"].values():
+        if "build" in service:
+            assert service["build"]["args"] == {"PYTHON_IMAGE": "${PYTHON_IMAGE:-python:3.11-slim}"}
+
+
 def test_the_image_has_the_projects_version() -> None:
     assert f'org.opencontainers.image.version="{__version__}"' in DOCKERFILE
 
@@ -159,7 +172,7 @@ def test_a_compose_service_is_hardened(name: str) -> None:
 def test_monitoring_is_of_one_release_and_for_this_machine_only(name: str) -> None:
     service: dict[str, Any] = COMPOSE["services"][name]
     assert service["profiles"] == ["monitoring"]
-    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", service["image"])
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", service["image"])
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     for mount in service["volumes"]:
         source = mount.split(":")[0]
@@ -223,7 +236,7 @@ def test_nginx_leaves_limits_and_deadlines_to_the_service() -> None:
 
 def test_the_proxys_image_is_the_base_with_nginx_and_no_root() -> None:
     text = (ROOT / "deploy/nginx.Dockerfile").read_text()
-    assert re.findall("^FROM (.*)", text, re.MULTILINE) == ["python:3.11-slim"]
+    assert re.findall("^FROM (.*)", text, re.MULTILINE) == ["${PYTHON_IMAGE}"]
     assert "USER 10001:10001\n" in text
     assert "STOPSIGNAL SIGQUIT\n" in text
 

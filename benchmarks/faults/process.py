@@ -19,7 +19,13 @@ from benchmarks.ports import free_port
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
 START_S = 90
-ENVIRONMENT = {"PROVIDER": "cpu", "ACCESS_LOG": "false", "DRAIN_DELAY_S": "0", "LOG_LEVEL": "warning"}
+ENVIRONMENT = {
+    "PROVIDER": "cpu",
+    "ACCESS_LOG": "false",
+    "DRAIN_DELAY_S": "0",
+    "LOG_LEVEL": "warning",
+    "METRICS_CACHE_S": "0",
+}
 ADMIN_KEY = "drills-need-an-admin-key"
 
 

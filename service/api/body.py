@@ -10,8 +10,8 @@ from starlette.types import Message
 
 from service.api import state
 from service.budget import BudgetExceeded
+from service.client_identity import client_of
 from service.errors import ServiceError, fields_of, invalid, invalid_fields
-from service.rate import client_of
 
 Validated = TypeVar("Validated", bound=BaseModel)
 

@@ -14,6 +14,7 @@ from service.api.answer import file_answer, headers_of, json_answer, members, st
 from service.api.body import json_body
 from service.api.caching import audience, matches
 from service.api.openapi import BareRoute, json_response, problems, query_parameters, request_body
+from service.api.query import read_query
 from service.engine.latent import any_seed, draw, seeds_of, truncate
 from service.engine.registry import Model
 from service.errors import ServiceError, fields_of, invalid, of_query
@@ -21,6 +22,8 @@ from service.imaging import jobs
 from service.schemas import GenerateQuery, GenerateRequest, GenerateResponse
 
 router = APIRouter(tags=["images"], route_class=BareRoute)
+
+_QUERY_FIELDS = fields_of(GenerateQuery)
 
 Checked = tuple[int, sampling.Labels | None]
 """How many images, and their labels where they were given."""
@@ -160,24 +163,23 @@ def _checked(model: Model, asked: GenerateRequest) -> Checked:
 
 
 def _query(request: Request) -> GenerateQuery:
-    """The query as strings, lists split at commas, directions split at colons, unknown fields refused."""
+    """Read the query. Lists are split at commas, and directions at colons too."""
     fields: dict[str, Any] = {}
-    for name in request.query_params:
-        values = request.query_params.getlist(name)
+    for name, values in read_query(
+        request.scope["query_string"], _QUERY_FIELDS, ("labels", "directions")
+    ).items():
         if name == "labels":
             parts = [part for value in values for part in value.split(",")]
             fields[name] = parts if len(parts) > 1 else parts[0]
         elif name == "directions":
             pairs = [part.partition(":") for value in values for part in value.split(",") if part]
             fields[name] = {key: amount for key, _, amount in pairs}
-        elif len(values) > 1:
-            raise ServiceError(422, "invalid", f"query.{name}: give it once")
         else:
             fields[name] = values[0]
     try:
         return GenerateQuery.model_validate(fields, strict=False)
     except ValidationError as error:
-        raise invalid(error, "query", fields_of(GenerateQuery)) from None
+        raise invalid(error, "query", _QUERY_FIELDS) from None
 
 
 def _caching(request: Request, model: Model, asked: GenerateQuery) -> dict[str, str]:

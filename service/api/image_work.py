@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from service.api import state
 from service.budget import BudgetExceeded
+from service.client_identity import client_of
 from service.errors import ServiceError
 from service.imaging import jobs
 from service.imaging.decode import Decoded, ImageLimits
@@ -18,7 +19,6 @@ from service.imaging.errors import ImageError
 from service.imaging.jobs import Job
 from service.imaging.plain_png import is_plain_png
 from service.mnist import SIDE
-from service.rate import client_of
 from service.settings import Settings
 
 INLINE_PIXELS = 256 * SIDE * SIDE

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from service.api import state
 from service.api.openapi import BareRoute, json_response, problems
 from service.errors import ServiceError
-from service.metrics import CONTENT_TYPE
+from service.exposition import CONTENT_TYPE
 
 router = APIRouter(tags=["operations"], route_class=BareRoute)
 
@@ -47,4 +47,4 @@ async def ready(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Requests, images and executions; queue; batch sizes and latencies; failures by code; models."""
-    return Response(state.of(request).metrics.render(), headers={"Content-Type": CONTENT_TYPE} | NO_STORE)
+    return Response(state.of(request).metrics.scrape(), headers={"Content-Type": CONTENT_TYPE} | NO_STORE)

@@ -12,6 +12,7 @@ from service.api import image_work
 from service.api.body import media_type, read_body, validated
 from service.api.form import read_form, too_many_files
 from service.api.openapi import query_parameters, reference
+from service.api.query import read_query
 from service.errors import ServiceError, fields_of, invalid
 from service.imaging.decode import Decoded
 from service.schemas import UploadOptions, UploadRequest
@@ -75,9 +76,8 @@ async def read_uploads(
     `body_type` is the JSON body: `options` and the images. A file in the form goes to the images, or to the
     option that its field is named for. ServiceError 413 for too much, 422 for what is no upload.
     """
-    said: Options = _options(
-        options, {name: _single(request, name) for name in request.query_params}, "query"
-    )
+    query = read_query(request.scope["query_string"], fields_of(options))
+    said: Options = _options(options, {name: values[0] for name, values in query.items()}, "query")
     body = await read_body(request, limits.score_body_bytes)
     kind = media_type(request.headers)
     also: BaseModel | None = None
@@ -151,10 +151,3 @@ def _merged(one: Options, other: BaseModel) -> Options:
         raise ServiceError(422, "invalid", f"{min(twice)}: say it in the query or in the body, not in both")
     said = {name: getattr(other, name) for name in other.model_fields_set & type(one).model_fields.keys()}
     return one.model_copy(update=said)
-
-
-def _single(request: Request, name: str) -> str:
-    values = request.query_params.getlist(name)
-    if len(values) > 1:
-        raise ServiceError(422, "invalid", f"query.{name[:100]}: give it once")
-    return values[0]

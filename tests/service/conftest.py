@@ -52,7 +52,13 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(models_dir: Path) -> Settings:
-    return Settings(models_dir=models_dir, default_model="tiny_cond", provider="cpu", access_log=False)
+    return Settings(
+        models_dir=models_dir,
+        default_model="tiny_cond",
+        provider="cpu",
+        access_log=False,
+        metrics_cache_s=0,
+    )
 
 
 @pytest.fixture
@@ -82,6 +88,7 @@ async def administered(models_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
         default_model="tiny",
         provider="cpu",
         access_log=False,
+        metrics_cache_s=0,
         admin_keys=[SecretStr(ADMIN_KEY)],
     )
     app = create_app(settings)
@@ -110,7 +117,13 @@ class Server:
 def start_server(models_dir: Path, port: int | None = None, **environment: str) -> Iterator[Server]:
     """A server on this loopback port, or on a free one, ready; ended with the block whatever happens."""
     port = port or free_port()
-    given = {"DEFAULT_MODEL": "tiny_cond", "PROVIDER": "cpu", "DRAIN_DELAY_S": "0", "ACCESS_LOG": "false"}
+    given = {
+        "DEFAULT_MODEL": "tiny_cond",
+        "PROVIDER": "cpu",
+        "DRAIN_DELAY_S": "0",
+        "ACCESS_LOG": "false",
+        "METRICS_CACHE_S": "0",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "service", "serve", "--port", str(port), "--models-dir", str(models_dir)],
         cwd=ROOT,

@@ -9,8 +9,10 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from service import access
 from service.access import Keys, is_open, presented
 from service.app import create_app
+from service.middleware import SECURITY_HEADERS
 from service.settings import Settings
 
 KEYS = ["the-first-key-of-two", "the-other-key-of-two"]
@@ -75,11 +77,33 @@ async def test_so_does_a_path_that_does_not_exist(guarded: httpx.AsyncClient) ->
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", ["/web", "/docs/", "/web/../models", "/health/live/", "/%2e/models"])
-async def test_what_looks_like_an_open_path_shows_nothing_behind(
-    guarded: httpx.AsyncClient, path: str
-) -> None:
-    assert (await guarded.get(path)).status_code in (401, 404)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/web",
+        "/docs/",
+        "/docsx",
+        "/swagger",
+        "/health/live/",
+        "/HEALTH/LIVE",
+        "/%2e/models",
+        "//models",
+        "/metrics",
+    ],
+)
+async def test_a_path_that_resembles_an_open_one_needs_a_key(guarded: httpx.AsyncClient, path: str) -> None:
+    answer = await guarded.get(httpx.URL("http://service", raw_path=path.encode()))
+    assert (answer.status_code, answer.json()["code"]) == (401, "no-key")
+
+
+# Encoded, since httpx removes plain dots: the application sees /web/../models.
+@pytest.mark.parametrize("path", ["/web/%2e%2e/models", "/web/..%2fmodels", "/swagger/%2e%2e/models"])
+async def test_an_open_folder_leads_nowhere_else(guarded: httpx.AsyncClient, path: str) -> None:
+    """Such a path needs no key, and is no route: with a key it is not found either."""
+    url = httpx.URL("http://service", raw_path=path.encode())
+    for headers in ({}, {"X-API-Key": KEYS[0]}):
+        answer = await guarded.get(url, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 
 @pytest.mark.parametrize("key", [*KEYS, ADMIN])
@@ -116,6 +140,28 @@ async def test_anything_else_does_not(guarded: httpx.AsyncClient, headers: dict[
 
 async def test_bytes_that_are_no_text_are_no_key(guarded: httpx.AsyncClient) -> None:
     assert (await guarded.get("/models", headers=[(b"X-API-Key", b"\xff\x80")])).status_code == 401
+
+
+@pytest.mark.parametrize("place", range(32))
+def test_every_byte_of_a_digest_is_compared(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    """Two digests that differ in one byte alone cannot be had from real keys."""
+    digests = {b"known": bytes(32), b"given": bytes(place) + b"\x01" + bytes(31 - place)}
+    monkeypatch.setattr(access, "_digest", digests.__getitem__)
+    keys = Keys([SecretStr("known")])
+    assert keys.find({"headers": [(b"x-api-key", b"known")]}) == "00000000"
+    assert keys.find({"headers": [(b"x-api-key", b"given")]}) is None
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), ({"X-API-Key": KEYS[0]}, 429)])
+async def test_refusals_have_the_security_headers(
+    settings: Settings, headers: dict[str, str], status: int
+) -> None:
+    async with started(settings, api_keys=KEYS, rate_limit=0.01, rate_burst=1) as (_, client):
+        await client.get("/models", headers=headers)
+        answer = await client.get("/models", headers=headers)
+        assert answer.status_code == status
+        for name, value in SECURITY_HEADERS:
+            assert answer.headers[name.decode()] == value.decode()
 
 
 async def test_a_refusal_speaks_the_words_of_its_api(guarded: httpx.AsyncClient) -> None:

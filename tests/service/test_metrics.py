@@ -2,11 +2,16 @@
 
 import json
 import re
+import time
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.app import create_app
+from service.engine.registry import Model
+from service.metrics import Metrics
+from service.settings import Settings
 from tests.service.conftest import ROOT
 
 LABELS = 'model="tiny",role="generator",version="1"'
@@ -82,3 +87,62 @@ async def test_the_time_in_the_queue_is_a_histogram(app: FastAPI, client: httpx.
     assert value(app, f"mnist_gan_queue_seconds_count{{{LABELS}}}") == 3
     assert value(app, f'mnist_gan_queue_seconds_bucket{{le="+Inf",{LABELS}}}') == 3
     assert 0 < value(app, f"mnist_gan_queue_seconds_sum{{{LABELS}}}") < 3
+
+
+def test_lost_log_lines_are_counted_by_stream() -> None:
+    text = Metrics(lambda: {"stdout": 3, "stderr": 0}).render()
+    assert b'mnist_gan_log_lines_lost_total{stream="stdout"} 3.0' in text
+    assert b'mnist_gan_log_lines_lost_total{stream="stderr"} 0.0' in text
+
+
+def test_a_scrape_repeats_the_last_one_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    metrics = Metrics(cache_s=1.0)
+    series = b'mnist_gan_failures_total{code="x"} %d.0'
+    metrics.failed("x")
+    assert series % 1 in metrics.scrape()
+    metrics.failed("x")
+    now[0] += 0.99
+    assert series % 1 in metrics.scrape()
+    assert series % 2 in metrics.render()
+    now[0] += 0.01
+    assert series % 2 in metrics.scrape()
+
+
+def test_without_a_cache_every_scrape_is_fresh() -> None:
+    metrics = Metrics(cache_s=0)
+    before = metrics.scrape()
+    metrics.failed("x")
+    assert metrics.scrape() != before
+
+
+async def test_the_endpoint_caches_for_as_long_as_the_setting_says(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"metrics_cache_s": 60}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+    ):
+        first = (await client.get("/metrics")).text
+        assert (await client.get("/metrics")).text == first
+
+
+async def test_a_scrape_of_a_hundred_networks_holds_the_loop_for_a_moment(app: FastAPI) -> None:
+    """With an object for each sample it took 30 ms."""
+    registry = app.state.registry
+    (model, *_) = registry.models()
+
+    class Many:
+        unserved, changes, pool = registry.unserved, registry.changes, registry.pool
+
+        def models(self) -> list[Model]:
+            return [model] * (100 // len(model.manifest.roles))
+
+    app.state.metrics.watch(Many(), lambda: True)
+    seconds = []
+    for _ in range(5):
+        start = time.process_time()
+        text = app.state.metrics.render()
+        seconds.append(time.process_time() - start)
+    assert text.count(b"\n") > 4000
+    assert min(seconds) < 0.015

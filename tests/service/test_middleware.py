@@ -9,13 +9,14 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access_log import AccessLog
 from service.metrics import Metrics
 from service.middleware import Envelope
 
 
 def envelope(app: ASGIApp) -> tuple[Envelope, io.StringIO, Metrics]:
     log, metrics = io.StringIO(), Metrics()
-    return Envelope(app, metrics, log), log, metrics
+    return Envelope(app, metrics, AccessLog(log.write)), log, metrics
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:

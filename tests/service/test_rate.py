@@ -1,7 +1,7 @@
 """The limit on each client's requests per second."""
 
+import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from service import rate
 from service.app import create_app
-from service.rate import Buckets, client_of
+from service.rate import Buckets
 from service.settings import Settings
 
 
@@ -71,31 +71,6 @@ def test_what_is_remembered_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyP
     assert buckets.take("1") == 0
 
 
-def scope(address: str, *forwarded: str, **state: str) -> dict[str, Any]:
-    headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
-    return {"client": (address, 1), "headers": headers, "state": state}
-
-
-@pytest.mark.parametrize(
-    ("given", "proxies", "client"),
-    [
-        (scope("10.0.0.1"), 0, "10.0.0.1"),
-        (scope("10.0.0.1", "6.6.6.6"), 0, "10.0.0.1"),
-        (scope("10.0.0.1", "6.6.6.6, 1.2.3.4"), 1, "1.2.3.4"),
-        (scope("10.0.0.1", "6.6.6.6", "1.2.3.4,9.9.9.9"), 2, "1.2.3.4"),
-        (scope("10.0.0.1", "1.2.3.4"), 2, "10.0.0.1"),
-        (scope("10.0.0.1"), 1, ""),
-        (scope("10.0.0.1", "x" * 5000), 1, "x" * 64),
-        (scope("2001:db8:1:2:3:4:5:6"), 0, "2001:db8:1:2::/64"),
-        (scope("::ffff:1.2.3.4"), 0, "1.2.3.4"),
-        (scope("10.0.0.1", key="0123abcd"), 0, "key 0123abcd"),
-        ({"client": None, "headers": [], "state": {}}, 0, ""),
-    ],
-)
-def test_who_a_client_is(given: dict[str, Any], proxies: int, client: str) -> None:
-    assert client_of(given, proxies) == client
-
-
 @pytest.fixture
 async def limited(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(
@@ -128,3 +103,14 @@ async def test_a_client_that_asks_too_often_is_429_and_the_others_are_not(limite
 async def test_without_the_setting_it_is_not_there(settings: Settings) -> None:
     names = {str(layer.cls) for layer in create_app(settings).user_middleware}
     assert not any("RateLimit" in name or "Guard" in name for name in names)
+
+
+def test_forgetting_costs_the_same_however_many_are_forgotten(clock: Clock) -> None:
+    """A plain dict walks over its deleted entries to find the first one that is left."""
+    buckets = Buckets(0.001, 1, clock)
+    for number in range(rate.CLIENTS):
+        buckets.take(str(number))
+    start = time.process_time()
+    for number in range(60_000):
+        buckets.take(f"another {number}")
+    assert time.process_time() - start < 0.8  # 0.08 s; 2 s with a dict.

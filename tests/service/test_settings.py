@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from service.__main__ import main
 from service.settings import Settings
 
 
@@ -55,4 +56,28 @@ def test_the_defaults_are_the_promised_limits(monkeypatch: pytest.MonkeyPatch) -
     assert settings.queue_images == 1024
     assert settings.deadline_s == 10
     assert settings.header_bytes == 32 * 1024
+    assert settings.log_buffer_bytes == 1024**2
+    assert settings.metrics_cache_s == 1
     assert settings.cors_origins == []
+
+
+@pytest.mark.parametrize("name", ["API_KEYS", "ADMIN_KEYS"])
+@pytest.mark.parametrize("value", [",", " ", ",, ,\t"])
+def test_a_list_without_a_key_does_not_start_an_open_service(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["check-models"]) == 2
+    assert f"error: {name} (--{name.lower().replace('_', '-')}): " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["API_KEYS", "ADMIN_KEYS"])
+def test_an_empty_list_of_keys_means_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Compose passes the variable empty where it is not set."""
+    monkeypatch.setenv(name, "")
+    assert getattr(Settings(), name.lower()) == []
+
+
+def test_stray_commas_between_keys_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", f",{'a' * 16}, ,{'b' * 16},")
+    assert [key.get_secret_value() for key in Settings().api_keys] == ["a" * 16, "b" * 16]

@@ -15,6 +15,8 @@ from opentelemetry.trace import StatusCode
 
 from service import traces
 from service.app import create_app
+from service.log_writer import finish
+from service.logs import ProcessLogs
 from service.settings import Settings
 from service.traces import TracesError, exporting
 from tests.service.conftest import ROOT
@@ -31,8 +33,10 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     return exporter
 
 
-async def ask(settings: Settings, path: str, **headers: str) -> httpx.Response:
-    app = create_app(settings.model_copy(update={"traces": True}))
+async def ask(
+    settings: Settings, path: str, logs: ProcessLogs | None = None, **headers: str
+) -> httpx.Response:
+    app = create_app(settings.model_copy(update={"traces": True}), logs=logs)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
@@ -86,11 +90,13 @@ async def test_a_path_that_does_not_exist_is_named_by_its_method(
 
 
 async def test_the_access_log_names_the_trace(
-    settings: Settings, spans: InMemorySpanExporter, capsys: pytest.CaptureFixture[str]
+    settings: Settings, spans: InMemorySpanExporter, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    logs = ProcessLogs(settings.log_buffer_bytes)
     logging = settings.model_copy(update={"access_log": True})
-    await ask(logging, "/models", traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
-    assert json.loads(capsys.readouterr().out)["trace_id"] == TRACE
+    await ask(logging, "/models", logs, traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+    finish([logs.stdout])
+    assert json.loads(capfd.readouterr().out)["trace_id"] == TRACE
 
 
 def test_without_the_packages_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
