@@ -46,8 +46,9 @@ def serve(settings: Settings) -> int:
 
 def check_models(settings: Settings) -> int:
     """Proves every bundle, whatever becomes of the others, and says so a line each."""
-    from service.engine.bundle import BundleError, load_bundle
+    from service.engine.bundle import load_bundle
     from service.engine.folders import find_bundles
+    from service.engine.refusal import BundleError
     from service.engine.session import ProviderError
 
     folders = _or_reason(lambda: find_bundles(settings.models_dir))
@@ -119,7 +120,7 @@ def _flag(name: str) -> str:
 
 def _or_reason(load: Any) -> Any:
     """What `load` gives; None, and the reason on standard error, where the service cannot start."""
-    from service.engine.bundle import BundleError
+    from service.engine.refusal import BundleError
     from service.engine.session import ProviderError
     from service.traces import TracesError
 

@@ -64,6 +64,7 @@ class Metrics(Collector):
         if self._models is not None:
             yield from _of_networks(self._models)
             yield from _of_models(self._models)
+            yield from _of_queues(self._models)
 
     def _of_requests(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -140,9 +141,29 @@ def _of_models(models: Registry) -> Iterator[Metric]:
     )
     for outcome, count in models.changes.items():
         reloads.add_metric([outcome], count)
-    queue = GaugeMetricFamily("mnist_gan_queue_images", "Images waiting or running.", models.pool.images)
-    limit = GaugeMetricFamily("mnist_gan_queue_images_limit", "QUEUE_IMAGES.", models.pool.limit)
-    yield from (info, refused, reloads, queue, limit)
+    yield from (info, refused, reloads)
+
+
+def _of_queues(models: Registry) -> Iterator[Metric]:
+    queues = [getattr(model, role).backlog for model in models.models() for role in model.manifest.roles]
+    yield GaugeMetricFamily(
+        "mnist_gan_queue_images",
+        "Images waiting or running, over all networks.",
+        sum(queue.images for queue in queues),
+    )
+    yield GaugeMetricFamily(
+        "mnist_gan_queue_images_limit", "QUEUE_IMAGES, for each network.", models.pool.bounds.images
+    )
+    yield GaugeMetricFamily(
+        "mnist_gan_queue_work_seconds",
+        "Measured work waiting or running, over all networks.",
+        sum(queue.seconds for queue in queues),
+    )
+    yield GaugeMetricFamily(
+        "mnist_gan_queue_fill",
+        "Share of QUEUE_IMAGES or QUEUE_S that the fullest queue of a network uses.",
+        max((queue.fill for queue in queues), default=0),
+    )
 
 
 def _add(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from service.engine.bundle import BundleError
+from service.engine.refusal import BundleError
 from service.manifest import NAME
 
 

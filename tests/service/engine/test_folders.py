@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.bundle import BundleError
+from service.engine.refusal import BundleError
 from service.engine.folders import find_bundles
 from tests.service.bundles import write_bundle
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.engine.bundle import BundleError
+from service.engine.refusal import BundleError
 from service.engine.registry import Registry
 from service.engine.session import ProviderError
 from service.errors import ServiceError
