@@ -71,6 +71,11 @@ class Batcher:
     def waiting(self) -> bool:
         return bool(self._jobs)
 
+    @property
+    def slow(self) -> bool:
+        """True if a full batch takes more than RUN_S, so that runs are shorter than MAX_BATCH."""
+        return self.cost.rows_within(RUN_S) < self._max_batch
+
     async def submit(self, feeds: Mapping[str, Array], deadline: float) -> Array:
         """The network's output for these rows ([n, ...] each); `deadline` is on the clock of time.monotonic.
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+import time
 from collections import deque
 from collections.abc import Collection
 from functools import partial
@@ -14,6 +16,8 @@ from service.engine.workers import Workers
 
 CLOSE_S = 1.0
 """Seconds that runs have to end in after they were told to."""
+RESERVED_S = 1.0
+"""Seconds after a run of another network in which slow networks leave one thread free."""
 
 
 class Outcome(NamedTuple):
@@ -35,6 +39,9 @@ class Queue(Protocol):
 
     @property
     def waiting(self) -> bool: ...
+
+    @property
+    def slow(self) -> bool: ...
 
     def take(self, loop: asyncio.AbstractEventLoop) -> list[Slice]: ...
 
@@ -60,6 +67,8 @@ class Pool:
         """Seconds after which a run in a thread is ended."""
         self.under_way: Collection[object] = ()
         self._running = 0
+        self._slow_running = 0
+        self._reserved_until = -math.inf
         self._ready: deque[Queue] = deque()
         self._turn: asyncio.Handle | None = None
         self._workers = Workers(threads, "run")
@@ -90,32 +99,54 @@ class Pool:
             self._turn = loop.call_soon(self._next, loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts one run of the queue whose turn it is; models take turns."""
+        """Start one run of the queue whose turn it is; networks take turns."""
         self._turn = None
-        queue = self._ready.popleft()
+        queue = self._choose()
+        if queue is None:
+            return  # A slow run is going on, and looks again when it ends.
+        self._ready.remove(queue)
         slices = queue.take(loop)
         queue.queued = queue.waiting
         if queue.queued:
             self._ready.append(queue)
         if slices:
             self._running += 1
-            if queue.on_loop(sum(part.size for part in slices)):
-                self._finish(queue, slices, queue.run(slices), loop)
+            slow = queue.slow
+            if slow:
+                self._slow_running += 1
             else:
-                self._workers.submit(partial(self._in_thread, queue, slices, loop))
+                self._reserved_until = time.monotonic() + RESERVED_S
+            if queue.on_loop(sum(part.size for part in slices)):
+                self._finish(queue, slices, slow, queue.run(slices), loop)
+            else:
+                self._workers.submit(partial(self._in_thread, queue, slices, slow, loop))
         self._schedule(loop)
 
-    def _in_thread(self, queue: Queue, slices: list[Slice], loop: asyncio.AbstractEventLoop) -> None:
+    def _choose(self) -> Queue | None:
+        """The first queue in line. A slow one is passed over if it would take the last thread while other
+        networks are in use, so that their short runs do not wait for long ones."""
+        full = 0 < self._slow_running == self.threads - 1 and time.monotonic() < self._reserved_until
+        return next((queue for queue in self._ready if not (full and queue.slow)), None)
+
+    def _in_thread(
+        self, queue: Queue, slices: list[Slice], slow: bool, loop: asyncio.AbstractEventLoop
+    ) -> None:
         outcome = queue.run(slices)
         # A loop that is closed has no callers left.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._finish, queue, slices, outcome, loop)
+            loop.call_soon_threadsafe(self._finish, queue, slices, slow, outcome, loop)
 
     def _finish(
-        self, queue: Queue, slices: list[Slice], outcome: Outcome, loop: asyncio.AbstractEventLoop
+        self,
+        queue: Queue,
+        slices: list[Slice],
+        slow: bool,
+        outcome: Outcome,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         try:
             queue.deliver(slices, outcome)
         finally:
             self._running -= 1
+            self._slow_running -= slow
             self._schedule(loop)
