@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 LOOP_ROWS = 32
-LOOP_S = 0.003
+LOOP_S = 0.005
 """A run happens on the event loop if it has at most LOOP_ROWS rows and takes at most LOOP_S by estimate."""
 LOOP_LIMIT_S = 1.0
 """Seconds after which a run on the loop is ended, whatever was estimated."""
