@@ -175,4 +175,7 @@ def load_models(settings: Settings) -> Registry:
         threads=settings.threads or available_threads(),
         max_batch=settings.max_batch,
         queue_images=settings.queue_images,
+        queue_s=settings.queue_s,
+        run_limit_s=settings.deadline_s,
+        proof_timeout_s=settings.proof_timeout_s,
     )

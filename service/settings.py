@@ -26,6 +26,8 @@ class Settings(BaseSettings):
 
     models_dir: Path = Path("models")
     """Folder with the bundles, as <name>/<version>/manifest.json."""
+    proof_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Most seconds that a bundle may take to load and pass its self-test; past it the bundle is refused."""
     default_model: str = "cgan"
     """The model that answers a request which names none."""
     provider: Literal["auto", "cuda", "cpu"] = "auto"
@@ -39,9 +41,13 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=64, ge=1, le=4096)
     """Most images in one run of a network; a larger request is split."""
     queue_images: int = Field(default=1024, ge=1)
-    """Most images waiting or running, over all models; past it the answer is 503 with Retry-After."""
+    """Most images waiting or running for one network; past it the answer is 503 with Retry-After."""
+    queue_s: float = Field(default=5.0, gt=0, le=3600)
+    """Most seconds of measured work waiting or running for one network; past it the answer is 503 with
+    Retry-After. An empty queue admits any request of up to QUEUE_IMAGES."""
     deadline_s: float = Field(default=10.0, gt=0, le=3600)
-    """Seconds that a request may take before the answer is 504."""
+    """Seconds that a request may take before the answer is 504. A single run of a network that takes longer
+    is ended."""
 
     json_body_bytes: int = Field(default=1 * MIB, ge=1)
     """Largest JSON body."""

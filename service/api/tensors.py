@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.engine.session import Array
 from service.errors import ServiceError, fields_of, invalid
+from service.schemas import MAX_IMAGES
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),
@@ -25,6 +26,11 @@ DTYPES: dict[str, np.dtype[Any]] = {
 DATATYPES = {dtype.name: name for name, dtype in DTYPES.items()}
 """The protocol's names of numpy's types."""
 HEADER_LENGTH = "Inference-Header-Content-Length"
+LISTS_MAX = 10_000
+"""Most lists in the JSON; 256 nested images have 7,425. Lists are counted before they are built, because one
+costs as much as 10 numbers."""
+OBJECTS_MAX = 1000
+"""Most objects in the JSON; a request of 8 inputs and 8 outputs has 34."""
 
 
 class _Part(BaseModel):
@@ -76,9 +82,14 @@ class InferRequest(_Part):
     outputs: Annotated[list[InferOutput], Field(max_length=8)] | None = None
 
 
-def parse(body: bytes, header_length: str | None, json_limit: int) -> tuple[InferRequest, dict[str, Array]]:
-    """The request, and its inputs by name. ServiceError 422 for what is not as the protocol has it, 413 for
-    more JSON than `json_limit` bytes."""
+def parse(
+    body: bytes, header_length: str | None, json_limit: int, numbers_max: int = 2**31
+) -> tuple[InferRequest, dict[str, Array]]:
+    """Return the request, and its inputs by name.
+
+    Raises ServiceError 422 for a body that the protocol does not allow or an input of more than `numbers_max`
+    numbers, and 413 for more than `json_limit` bytes of JSON.
+    """
     size = len(body)
     if header_length is not None:
         if not re.fullmatch(r"[0-9]{1,20}", header_length) or int(header_length) > size:
@@ -86,6 +97,9 @@ def parse(body: bytes, header_length: str | None, json_limit: int) -> tuple[Infe
         size = int(header_length)
     if size > json_limit:
         raise ServiceError(413, "body-too-large", f"the JSON exceeds {json_limit:,} bytes: send raw tensors")
+    for bracket, most, kind in ((b"[", LISTS_MAX, "lists"), (b"{", OBJECTS_MAX, "objects")):
+        if body.count(bracket, 0, size) > most:
+            raise wrong(f"the JSON has more than {most:,} {kind}: give data as one flat list per input")
     try:
         asked = InferRequest.model_validate_json(body[:size])
     except ValidationError as error:
@@ -95,6 +109,11 @@ def parse(body: bytes, header_length: str | None, json_limit: int) -> tuple[Infe
     for given in asked.inputs:
         if given.name in tensors:
             raise _wrong_input(given, "give it once")
+        # A size of 0 hides no others: numpy multiplies them all the same, and overflows.
+        if math.prod(size or 1 for size in given.shape) > numbers_max:
+            raise _wrong_input(
+                given, f"its shape has more than {numbers_max:,} numbers: send 1 to {MAX_IMAGES} rows"
+            )
         length = given.parameters.binary_data_size
         if length is None:
             tensors[given.name] = _from_json(given)

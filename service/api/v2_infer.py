@@ -1,6 +1,7 @@
 """POST /v2/models/{name}/infer: the Open Inference Protocol's inference, on any network of any bundle."""
 
 import asyncio
+import math
 import re
 import time
 from typing import Any
@@ -112,7 +113,9 @@ async def infer(request: Request) -> Response:
     body = await read_body(request, limits.infer_body_bytes)
     encoding = request.headers.get("content-encoding", "").strip().lower()
     body = decompressed(body, encoding, limits.infer_body_bytes)
-    asked, tensors = parse(body, request.headers.get(HEADER_LENGTH), limits.json_body_bytes)
+    widths = [math.prod(size or 1 for size in port.shape) for port in one.ports[0].values()]
+    numbers_max = MAX_IMAGES * max(widths)
+    asked, tensors = parse(body, request.headers.get(HEADER_LENGTH), limits.json_body_bytes, numbers_max)
     ((name, _),) = one.ports[1].items()
     raw = _is_raw(asked, name)
     until = sampling.deadline(request)

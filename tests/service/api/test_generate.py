@@ -12,6 +12,7 @@ from service.schemas import GenerateResponse
 from service.settings import Settings
 from tests.service.api.pictures import of_json, of_npy, of_png, of_zip, refused, tiles
 from tests.service.bundles import LATENT
+from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
 
@@ -196,21 +197,26 @@ async def test_a_wrong_query_is_named(client: httpx.AsyncClient, query: str, wor
 
 
 async def test_a_full_queue_is_503_with_retry_after(client: httpx.AsyncClient, app: Any) -> None:
-    pool = app.state.registry.pool
-    pool.limit, pool.images = 10, 1
-    answer = await ask(client, n=10)
-    refused(answer, 503, "1 of 10 images")
-    assert answer.headers["retry-after"] == "1"
-    pool.images = 0
+    generator = app.state.registry.get().generator
+    with holding(generator, generator.backlog.bounds.images - 9):
+        answer = await ask(client, n=10)
+        refused(answer, 503, "1015 images are waiting")
+        assert answer.headers["retry-after"] == "1"
+        assert (await ask(client, n=9)).status_code == 200
     assert (await ask(client, n=10)).status_code == 200
-    assert pool.images == 0
+    assert generator.backlog.images == 0
 
 
-async def test_what_never_fits_the_queue_is_told_so(client: httpx.AsyncClient, app: Any) -> None:
-    app.state.registry.pool.limit = 10
-    answer = await ask(client, n=11)
-    refused(answer, 422, "11 images at once exceed 10")
-    assert "retry-after" not in answer.headers
+async def test_what_never_fits_the_queue_is_told_so(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"queue_images": 10}))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+    ):
+        answer = await ask(client, n=11)
+        refused(answer, 422, "11 images exceed the queue's 10")
+        assert "retry-after" not in answer.headers
 
 
 @pytest.mark.parametrize("query", ["labels=7", "directions=nope:1", "n=100&scale=16"])

@@ -109,7 +109,7 @@ async def test_uploads_that_wait_hold_no_places_in_the_image_queue(
     try:
         while workers.requests.used < len(waiting):
             await asyncio.sleep(0.001)
-        assert app.state.registry.pool.images == 0
+        assert app.state.registry.get("tiny").discriminator.backlog.images == 0
         answer = await client.post("/generate", json={"labels": 7, "seed": 1})
         assert answer.status_code == 200
     finally:

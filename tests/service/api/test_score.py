@@ -16,6 +16,7 @@ from service.settings import Settings
 from tests.service.api.pictures import digit, encoded, of_json, refused
 from tests.service.bundles import BUILD, replace_role, rewrite_manifest, run, write_bundle
 from tests.service.conftest import administered
+from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
 
@@ -266,13 +267,11 @@ async def test_decoding_ends_at_the_deadline(settings: Settings) -> None:
 async def test_a_full_queue_is_told_before_anything_is_decoded(
     client: httpx.AsyncClient, app: FastAPI
 ) -> None:
-    app.state.registry.pool.images = app.state.registry.pool.limit - 9
-    try:
+    discriminator = app.state.registry.get().discriminator
+    with holding(discriminator, discriminator.backlog.bounds.images - 9):
         answer = await raw(client, b"not even an image")
         assert "retry-after" in answer.headers
-        refused(answer, 503, "try again")
-    finally:
-        app.state.registry.pool.images = 0
+        refused(answer, 503, "are waiting")
 
 
 async def test_an_option_is_said_once(client: httpx.AsyncClient) -> None:

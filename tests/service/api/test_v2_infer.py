@@ -207,6 +207,15 @@ async def test_a_wrong_input_is_refused_with_the_fix(
     refused(await infer(client, *inputs, model=model), 400, word)
 
 
+@pytest.mark.parametrize("shape", [[0, 2**31 - 1, 2**31 - 1], [2**31 - 1] * 8])
+@pytest.mark.parametrize("more", [{"data": []}, {"parameters": {"binary_data_size": 0}}])
+async def test_a_shape_that_overflows_is_refused(
+    client: httpx.AsyncClient, shape: list[int], more: dict[str, Any]
+) -> None:
+    z = {"name": "z", "datatype": "FP32", "shape": shape, **more}
+    refused(await infer(client, z, model="tiny"), 400, "input z: its shape has more than 1,024 numbers")
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 async def test_a_latent_that_is_no_number_is_refused_raw_and_as_json(
     client: httpx.AsyncClient, value: float
