@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(settings: Settings) -> int:
     """Serves until a signal ends it."""
+    if hasattr(signal, "SIGHUP"):
+        # It reloads the models once they are served. Until then it would end the process.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from service import logs
     from service.app import create_app, load_models
     from service.server import Server

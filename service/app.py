@@ -36,7 +36,7 @@ from service.engine.registry import Registry
 from service.engine.threads import available_threads
 from service.handlers import CatchAll, install
 from service.metrics import Metrics
-from service.middleware import EXPOSED_HEADERS, Envelope, stdout
+from service.middleware import EXPOSED_HEADERS, Envelope, Refusals, stdout
 from service.rate import Buckets, RateLimit
 from service.settings import Settings
 from service.shortcut import Shortcut
@@ -95,7 +95,8 @@ def create_app(settings: Settings, registry: Registry | None = None) -> App:
     """The application. It loads the models when it starts, unless they are given; a bad bundle is then a
     BundleError."""
     metrics = Metrics()
-    state = State(settings, metrics, Keys(settings.admin_keys))
+    access_log = stdout() if settings.access_log else None
+    state = State(settings, metrics, Keys(settings.admin_keys), Refusals(metrics, access_log))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -109,6 +110,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> App:
         version=__version__,
         summary="Handwritten digits from trained generative adversarial networks.",
         lifespan=lifespan,
+        redirect_slashes=False,  # The redirect would name whatever host the client has sent.
         redoc_url=None,
         docs_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -139,7 +141,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> App:
         )
     if settings.traces:
         app.add_middleware(traces.Traced, tracer=traces.exporting())
-    app.add_middleware(Envelope, metrics=metrics, access_log=stdout() if settings.access_log else None)
+    app.add_middleware(Envelope, metrics=metrics, access_log=access_log)
     return app
 
 

@@ -24,5 +24,3 @@ def configure(level: str) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))
-    # It warns of every request to upgrade to HTTP/2 or websockets, which any client can send.
-    logging.getLogger("uvicorn.error").addFilter(lambda record: "pgrade" not in record.getMessage())

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.errors import ServiceError
 from service.handlers import CLIENT_CLOSED_REQUEST
 from service.metrics import Metrics
 
@@ -77,8 +78,9 @@ class Envelope:
             # The server cancels the handler of a connection that was cut; any other cancellation goes on.
             if "cut" not in state:
                 raise
-            status = state["cut"]
-            state["error_code"] = "client-left" if status == CLIENT_CLOSED_REQUEST else "too-slow"
+            cut: ServiceError = state["cut"]
+            status = cut.status
+            state["error_code"] = cut.code
         finally:
             ns = time.perf_counter_ns() - start
             self._count(scope, state, status, ns)
@@ -111,6 +113,27 @@ class Envelope:
         if "error_code" in state:
             line["code"] = state["error_code"]
         out.write(json.dumps(line) + "\n")
+
+
+class Refusals:
+    """Records in the access log and the metrics what the server refuses before it reaches the application."""
+
+    def __init__(self, metrics: Metrics, access_log: TextIO | None = None) -> None:
+        self._metrics = metrics
+        self._access_log = access_log
+
+    def refused(self, client: str | None, status: int, code: str) -> None:
+        """Record a request that was answered with `status` and never parsed as a whole."""
+        self._metrics.answered("other", "other", status, 0)
+        self._metrics.failed(code)
+        if self._access_log is not None:
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            line = {"time": now, "client": client, "status": status, "code": code}
+            self._access_log.write(json.dumps(line) + "\n")
+
+    def cut(self, code: str) -> None:
+        """Count a connection that was cut after its request had been answered and logged."""
+        self._metrics.failed(code)
 
 
 def stdout() -> TextIO:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from service.access import Keys
 from service.engine.registry import Registry
 from service.metrics import Metrics
+from service.middleware import Refusals
 from service.settings import Settings
 
 
@@ -20,6 +21,8 @@ class State:
     settings: Settings
     metrics: Metrics
     admin_keys: Keys
+    refusals: Refusals
+    """Records what the server refuses before it reaches the application."""
     models: Registry | None = None
     """The models, once they are loaded."""
     draining: bool = False
