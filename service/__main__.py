@@ -48,6 +48,9 @@ def serve(settings: Settings) -> int:
     """Serve until a signal ends it."""
     # Process 1 of a container ignores signals without a handler.
     signal.signal(signal.SIGTERM, _end_at_once)
+    if hasattr(signal, "SIGHUP"):
+        # It reloads the models once they are served. Until then it would end the process.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from service import logs
     from service.app import create_app, load_models
     from service.server import Server

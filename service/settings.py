@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     """Seconds within which a connection must have sent its request's headers."""
     body_timeout_s: float = Field(default=30.0, gt=0)
     """Seconds within which a request's body must have arrived, counted from its headers."""
+    write_timeout_s: float = Field(default=20.0, gt=0)
+    """Seconds within which a client must take all of its answer that waits to be sent, or 64 KiB of it; past
+    it the connection is cut."""
+    max_connections: int = Field(default=4096, ge=1)
+    """Most connections at a time; past it a new one is answered 503 with Retry-After. Lowered at the start
+    where the system allows this process fewer open files."""
     keep_alive_s: int = Field(default=65, ge=1)
     """Seconds that an idle connection is kept; more than the 60 that proxies in front use."""
     drain_delay_s: float = Field(default=2.0, ge=0)

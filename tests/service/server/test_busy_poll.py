@@ -9,8 +9,8 @@ from subprocess import Popen
 import httpx
 import pytest
 
-from service import busy_poll
-from service.busy_poll import BusyPoll
+from service.server import busy_poll
+from service.server.busy_poll import BusyPoll
 from tests.service.conftest import start_server
 
 
