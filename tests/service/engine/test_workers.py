@@ -1,7 +1,6 @@
 """Daemon threads."""
 
 import threading
-from functools import partial
 
 from service.engine.workers import Workers, any_alive
 
@@ -9,8 +8,12 @@ from service.engine.workers import Workers, any_alive
 def test_calls_run_in_so_many_threads_at_once() -> None:
     workers = Workers(3, "test")
     barrier = threading.Barrier(4)
+
+    def meet() -> None:
+        barrier.wait(10)
+
     for _ in range(3):
-        workers.submit(partial(barrier.wait, 10))
+        workers.submit(meet)
     barrier.wait(10)
     workers.close(10)
     assert not any_alive()
