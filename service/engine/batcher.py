@@ -152,15 +152,16 @@ class Batcher:
         """True if a run of so many rows is short enough for the event loop."""
         return rows <= LOOP_ROWS and self.cost.run_s(rows) <= LOOP_S
 
-    def run(self, slices: list[Slice]) -> Outcome:
+    def run(self, slices: list[Slice], on_loop: bool) -> Outcome:
         """Run these rows together."""
-        return self._run({name: gather(slices, name) for name in slices[0].job.feeds})
+        return self._run({name: gather(slices, name) for name in slices[0].job.feeds}, on_loop)
 
-    def _run(self, feeds: Mapping[str, Array]) -> Outcome:
+    def _run(self, feeds: Mapping[str, Array], on_loop: bool) -> Outcome:
         rows = len(next(iter(feeds.values())))
-        limit_s = LOOP_LIMIT_S if self.on_loop(rows) else self._pool.run_limit_s
+        limit_s = LOOP_LIMIT_S if on_loop else self._pool.run_limit_s
         output = None
-        start, work = time.perf_counter(), self.cost.clock()
+        work = 0.0 if on_loop else self.cost.clock()
+        start = time.perf_counter()
         try:
             output = self._network.run(feeds, limit_s)
             if len(output) != rows:
@@ -168,7 +169,8 @@ class Batcher:
         except Exception:
             log.exception("a run of %d rows failed", rows)
             output = None
-        return Outcome(output, time.perf_counter() - start, self.cost.clock() - work)
+        seconds = time.perf_counter() - start
+        return Outcome(output, seconds, None if on_loop else self.cost.clock() - work)
 
     def _may_run_at_once(self, size: int) -> bool:
         return self.on_loop(size) and size <= min(self._max_batch, self.backlog.bounds.images)
@@ -176,7 +178,7 @@ class Batcher:
     def _at_once(self, feeds: Mapping[str, Array], size: int) -> Array:
         """Do the work of `submit` for a caller that has the process to itself."""
         start = time.perf_counter_ns()
-        outcome = self._run(feeds)
+        outcome = self._run(feeds, on_loop=True)
         self.statistics.queue.add(0)
         self._count(1, size, outcome)
         tally = self.statistics.fail if outcome.output is None else self.statistics.success
@@ -186,9 +188,13 @@ class Batcher:
         return outcome.output
 
     def _count(self, requests: int, images: int, outcome: Outcome) -> None:
-        # A run that failed early says nothing about the cost; one that was ended for its length does.
-        if outcome.output is not None or outcome.work_s > self.cost.run_s(images):
-            self.cost.learn(images, outcome.work_s)
+        work_s = outcome.work_s
+        # The clock of a short run costs more than it tells: those are measured where they were not short. A
+        # run that failed early says nothing about the cost; one that was ended for its length does.
+        if work_s is None and outcome.seconds > LOOP_S:
+            work_s = outcome.seconds
+        if work_s is not None and (outcome.output is not None or work_s > self.cost.run_s(images)):
+            self.cost.learn(images, work_s)
         if outcome.output is None:
             self.statistics.undelivered["inference-failed"] += images
         else:

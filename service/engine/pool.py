@@ -27,8 +27,8 @@ class Outcome(NamedTuple):
     """None if the network failed."""
     seconds: float
     """From its start to its end."""
-    work_s: float
-    """The seconds by the clock of the network's `Cost`."""
+    work_s: float | None
+    """The seconds by the clock of the network's `Cost`; None of a run on the event loop."""
 
 
 class Queue(Protocol):
@@ -47,7 +47,7 @@ class Queue(Protocol):
 
     def on_loop(self, rows: int) -> bool: ...
 
-    def run(self, slices: list[Slice]) -> Outcome: ...
+    def run(self, slices: list[Slice], on_loop: bool) -> Outcome: ...
 
     def deliver(self, slices: list[Slice], outcome: Outcome) -> None: ...
 
@@ -117,7 +117,7 @@ class Pool:
             else:
                 self._reserved_until = time.monotonic() + RESERVED_S
             if queue.on_loop(sum(part.size for part in slices)):
-                self._finish(queue, slices, slow, queue.run(slices), loop)
+                self._finish(queue, slices, slow, queue.run(slices, True), loop)
             else:
                 self._workers.submit(partial(self._in_thread, queue, slices, slow, loop))
         self._schedule(loop)
@@ -131,7 +131,7 @@ class Pool:
     def _in_thread(
         self, queue: Queue, slices: list[Slice], slow: bool, loop: asyncio.AbstractEventLoop
     ) -> None:
-        outcome = queue.run(slices)
+        outcome = queue.run(slices, False)
         # A loop that is closed has no callers left.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(self._finish, queue, slices, slow, outcome, loop)

@@ -222,8 +222,8 @@ async def test_a_failing_run_is_500_for_its_callers_and_no_one_else(bench: Bench
     assert await bench.ask(1) == [2]
 
 
-async def test_a_network_that_loses_rows_is_a_failure(bench: Bench) -> None:
-    bench.network.run = lambda feeds, limit_s: feeds["x"][1:]  # type: ignore[method-assign,assignment,misc]
+async def test_a_network_that_loses_rows_is_a_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.network, "run", lambda feeds, limit_s: feeds["x"][1:])
     asked = [bench.start(1), bench.start(2)]
     await asyncio.wait(asked)
     assert [code(task) for task in asked] == ["inference-failed"] * 2

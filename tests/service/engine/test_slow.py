@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Mapping
 
 import numpy as np
 import pytest
 
 from service.engine import pool
-from service.engine.batcher import LOOP_S, RUN_S, Batcher
+from service.engine.batcher import LOOP_ROWS, LOOP_S, RUN_S, Batcher
 from service.engine.cost import Cost
 from service.engine.session import Array
 from service.errors import ServiceError
@@ -100,12 +101,27 @@ async def test_a_slow_network_never_fills_the_queue_of_another(bench: Bench) -> 
     await asyncio.gather(*held, *waiting)
 
 
-async def test_a_batcher_learns_from_its_runs(bench: Bench) -> None:
+async def test_a_batcher_learns_from_its_runs_in_threads(bench: Bench) -> None:
     clock = iter(range(1000))
     cost = Cost(clock=lambda: float(next(clock)))
     batcher = Batcher(Doubler(), bench.pool, max_batch=64, inputs=INPUTS, cost=cost)
+    await ask(batcher, LOOP_ROWS)
+    assert cost.run_s(64) == 0
+    cost.first_s = 2.0
     await ask(batcher, 1)
-    assert cost.first_s == pytest.approx(1 / 16)
+    assert cost.first_s == pytest.approx(2 - 1 / 16)
+
+
+async def test_a_run_on_the_loop_that_was_not_short_is_learnt(bench: Bench) -> None:
+    class Sleeper(Doubler):
+        def run(self, feeds: Mapping[str, Array], limit_s: float = 0) -> Array:
+            time.sleep(2 * LOOP_S)
+            return super().run(feeds)
+
+    batcher = Batcher(Sleeper(), bench.pool, max_batch=64, inputs=INPUTS)
+    while batcher.on_loop(1):
+        await ask(batcher, 1)
+    assert batcher.cost.first_s > LOOP_S
 
 
 async def test_a_run_that_fails_at_once_does_not_make_the_network_cheap(bench: Bench) -> None:
