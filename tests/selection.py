@@ -31,14 +31,14 @@ def wider_tests_of(module: str) -> list[str]:
     return []
 
 
-def files_of(tests: list[str]) -> list[Path]:
+def files_of(tests: list[str], root: Path = ROOT) -> list[Path]:
     """Every Python file that these tests consist of: themselves, and the helpers in their folders."""
     found: set[Path] = set()
     for test in tests:
-        path = ROOT / test
+        path = root / test
         found |= set(path.rglob("*.py")) if path.is_dir() else {path}
         folder = path if path.is_dir() else path.parent
-        while folder != ROOT:
+        while folder != root:
             found |= {one for one in folder.glob("*.py") if not one.name.startswith("test_")}
             folder = folder.parent
     return sorted(found)

@@ -15,7 +15,7 @@ from tests.mutants.accepted import accepted, stale
 from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.results import Results
 from tests.mutants.runner import BaselineError, Runner
-from tests.mutants.sandbox import tree
+from tests.mutants.sandbox import snapshot, tree
 from tests.selection import ROOT, TABLE, tests_of
 
 RESULTS = ROOT / ".mutants" / "results.jsonl"
@@ -33,9 +33,7 @@ def main() -> int:
     )
     parser.add_argument("--sample", type=int, metavar="N", help="test only N mutants, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="draws another sample; default 0")
-    parser.add_argument(
-        "--narrow", action="store_true", help="leave out the wider suites: faster, more survivors"
-    )
+    parser.add_argument("--narrow", action="store_true", help="leave out the wider suites: faster")
     parser.add_argument("--processes", type=int, choices=(1, 2), default=2)
     chosen = parser.parse_args()
     modules = matching(chosen.module or TABLE["mutated"])
@@ -43,24 +41,29 @@ def main() -> int:
         parser.error(f"no module matches {' '.join(chosen.module)}")
     if untested := [module for module in modules if not tests_of(module)]:
         parser.error(f"no tests known for {' '.join(untested)}: add them to tests/selection.toml")
-    every = [mutant for module in modules for mutant in mutants_of(module, (ROOT / module).read_text())]
-    reasons = accepted()
-    if old := stale((mutant.name for mutant in every), reasons):
-        parser.error("accepted.toml names mutants that no longer exist; remove:\n" + "\n".join(old))
-    mutants = every
-    if chosen.sample and chosen.sample < len(every):
-        kept = sorted(random.Random(chosen.seed).sample(range(len(every)), chosen.sample))
-        mutants = [every[i] for i in kept]
-    # Only a terminal gets the bar redrawn; a log gets a line each minute.
-    every_s = 0.5 if sys.stderr.isatty() else 60
-    with tqdm(total=len(mutants), unit="mutant", mininterval=every_s, smoothing=0.05) as bar:
-        try:
-            survivors = Runner(Results(RESULTS), chosen.processes, not chosen.narrow).survivors(
-                mutants, bar.update
-            )
-        except BaselineError as error:
-            sys.exit(str(error))
+    with snapshot() as root:
+        every = [mutant for module in modules for mutant in mutants_of(module, (root / module).read_text())]
+        reasons = accepted()
+        if old := stale((mutant.name for mutant in every), reasons):
+            parser.error("accepted.toml names mutants that no longer exist; remove:\n" + "\n".join(old))
+        mutants = drawn(every, chosen.sample, chosen.seed)
+        runner = Runner(Results(RESULTS), root, chosen.processes, not chosen.narrow)
+        # A terminal gets the bar redrawn; a log gets a line each minute.
+        interval_s = 0.5 if sys.stderr.isatty() else 60
+        with tqdm(total=len(mutants), unit="mutant", mininterval=interval_s, smoothing=0.05) as bar:
+            try:
+                survivors = runner.survivors(mutants, bar.update)
+            except BaselineError as error:
+                sys.exit(str(error))
     return report(mutants, survivors, reasons)
+
+
+def drawn(mutants: list[Mutant], count: int | None, seed: int) -> list[Mutant]:
+    """So many of them, in their order; all of them for None."""
+    if count is None or count >= len(mutants):
+        return mutants
+    kept = random.Random(seed).sample(range(len(mutants)), count)
+    return [mutants[i] for i in sorted(kept)]
 
 
 def matching(patterns: list[str]) -> list[str]:

@@ -87,7 +87,7 @@ def _changes(tree: ast.Module) -> Iterator[tuple[Any, ast.AST]]:
         yield from ((node, new) for new in _of_expression(node))
         yield from _of_statement(node)
         if in_function:
-            yield from ((one, ast.Constant("x" + one.value)) for one in _key_strings(node))
+            yield from ((one, ast.Constant("x" + text)) for one, text in _key_strings(node))
 
 
 def _mutable(node: ast.AST, in_function: bool) -> Iterator[tuple[ast.AST, bool]]:
@@ -167,11 +167,11 @@ def _of_statement(node: ast.AST) -> Iterator[tuple[Any, ast.AST]]:
             yield value, ast.Constant(None)
         case ast.If(test=test) | ast.While(test=test):
             yield test, ast.UnaryOp(ast.Not(), test)
-    if isinstance(node, ast.Assign | ast.Return) and _is_numeric(node.value):
+    if isinstance(node, ast.Assign | ast.Return) and node.value and _is_numeric(node.value):
         yield node.value, ast.UnaryOp(ast.USub(), node.value)
 
 
-def _key_strings(node: ast.AST) -> Iterator[ast.Constant]:
+def _key_strings(node: ast.AST) -> Iterator[tuple[ast.Constant, str]]:
     """Strings that name or fill something: entries of dictionaries and subscripts, so headers too."""
     match node:
         case ast.Dict(keys=keys, values=values):
@@ -184,10 +184,10 @@ def _key_strings(node: ast.AST) -> Iterator[ast.Constant]:
             return
     for one in candidates:
         if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            yield one
+            yield one, one.value
 
 
-def _is_numeric(value: ast.expr | None) -> bool:
+def _is_numeric(value: ast.expr) -> bool:
     """True for arithmetic and for calls that reduce or transform numbers; a guess from their names."""
     if isinstance(value, ast.Call):
         name = ast.unparse(value.func).rpartition(".")[2]

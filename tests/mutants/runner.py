@@ -1,6 +1,5 @@
 """Tests mutants: first against the tests of their module, and what survives against a wider suite."""
 
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from tests.mutants.operators import Mutant
 from tests.mutants.results import Results, key_of
 from tests.mutants.sandbox import Sandbox
 from tests.mutants.worker import Result
-from tests.selection import ROOT, files_of, tests_of, wider_tests_of
+from tests.selection import files_of, tests_of, wider_tests_of
 
 BASELINE_LIMIT_S = 900
 PATIENCE = 5
@@ -27,8 +26,9 @@ class BaselineError(Exception):
 class Runner:
     """Tests mutants in a few processes. A verdict that is known already costs nothing."""
 
-    def __init__(self, results: Results, processes: int, wider: bool) -> None:
+    def __init__(self, results: Results, snapshot: Path, processes: int, wider: bool) -> None:
         self._results = results
+        self._snapshot = snapshot
         self._suites = (tests_of, wider_tests_of) if wider else (tests_of,)
         self._processes = processes
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class Runner:
         return True
 
     def _result(self, module: str, source: str, tests: list[str]) -> Result:
-        key = key_of(module, source, tests, files_of(tests))
+        key = key_of(module, source, tests, files_of(tests, self._snapshot))
         with self._lock:
             known = self._results.get(key)
         if known:
@@ -67,8 +67,8 @@ class Runner:
 
     def _baseline_s(self, module: str, tests: list[str]) -> float:
         """Seconds that the tests take without a mutation."""
-        source = (ROOT / module).read_text()
-        key = key_of(module, source, tests, files_of(tests))
+        source = (self._snapshot / module).read_text()
+        key = key_of(module, source, tests, files_of(tests, self._snapshot))
         with self._baseline:
             with self._lock:
                 found = self._results.get(key)
@@ -97,8 +97,7 @@ class Runner:
             self._made += make
         if not make:
             return self._idle.get()
-        folder = Path(tempfile.mkdtemp(prefix="mutants-"))
-        sandbox = Sandbox(folder)
+        sandbox = Sandbox(self._snapshot)
         with self._lock:
             self._stack.enter_context(sandbox)
         return sandbox

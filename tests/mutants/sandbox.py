@@ -5,6 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -19,14 +22,14 @@ class SandboxError(Exception):
 class Sandbox:
     """Use as a context manager; leaving it ends the process and removes the copy."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        copy_tree(folder)
+    def __init__(self, snapshot: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+        shutil.copytree(snapshot, self._folder, dirs_exist_ok=True)
         # One thread each: several processes run at once, and forks do not share a pool of threads.
         limits = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.mutants.worker"],
-            cwd=folder,
+            cwd=self._folder,
             env=os.environ | limits,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,13 +74,20 @@ def tree() -> list[str]:
     return [path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()]
 
 
-def copy_tree(folder: Path) -> None:
-    """Copy the tree, and compile it so that a changed source is never run from stale bytecode."""
-    for path in tree():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / path, target)
-    # Bytecode that is checked by digest: by time and size, a mutant of the same size could pass unnoticed.
-    # Python writes the bytecode of a changed source in the same mode.
-    compile_ = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."]
-    subprocess.run(compile_, cwd=folder, check=True)
+@contextmanager
+def snapshot() -> Iterator[Path]:
+    """A copy of the tree as it is now: edits during a run do not change what is tested.
+
+    It is compiled so that a changed source never runs from stale bytecode: Python's default check is by time
+    and size, which a mutant of equal size would pass.
+    """
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        folder = Path(name)
+        for path in tree():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / path, target)
+        # Python writes the bytecode of a changed source in the mode that it finds.
+        compile_ = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."]
+        subprocess.run(compile_, cwd=folder, check=True)
+        yield folder

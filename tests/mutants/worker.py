@@ -1,7 +1,7 @@
 """Runs tests against one changed module after another, in a copy of the tree that is the current folder.
 
-Reads a task per line from stdin and writes a result per line to stdout, both JSON. Libraries are imported once;
-each task runs in a fork of that process.
+Reads a task per line from stdin and writes a result per line to stdout, both JSON. Libraries are imported
+once; each task runs in a fork of that process.
 """
 
 import contextlib
