@@ -165,7 +165,7 @@ def test_the_crop_reaches_the_first_and_the_last_ink() -> None:
 
 @pytest.mark.parametrize(("bright", "levels"), [(9, None), (10, "6 to 255"), (11, "60 to 255")])
 def test_nine_tenths_of_the_border_become_black(bright: int, levels: str | None) -> None:
-    """The border of 25x25 counts 100 pixels; the 90th percentile lies a tenth between the 90th and the 91st."""
+    """The border of 25x25 counts 100 pixels: percentile 90 is 0.1 of the way from the 90th to the 91st."""
     canvas = drawn(25, 25)
     canvas[10:15, 10:15] = 255
     canvas[0, 1 : 1 + bright] = 60
