@@ -34,6 +34,9 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
 }
 NAMES = {"min": "max", "any": "all", "mean": "sum", "floor": "ceil", "tile": "repeat", "argmax": "argmin"}
+COMMUTATIVE = {"min", "max", "np.maximum", "np.minimum", "torch.maximum", "torch.minimum"}
+DOCUMENTATION = {"EXAMPLES", "FORM", "OK", "PARAMETERS", "tags", "summary", "responses", "openapi_extra"}
+"""Arguments and constants that only the OpenAPI document shows."""
 NUMERIC = ("sum", "loss", "penalty", "entropy", "softplus", "relu", "norm", "log", "exp", "sqrt", "square")
 NAMES |= {after: before for before, after in NAMES.items()}
 
@@ -108,7 +111,9 @@ def _mutable(node: ast.AST, in_function: bool) -> Iterator[tuple[ast.AST, bool]]
 def _is_left_out(node: ast.AST) -> bool:
     if isinstance(node, ast.keyword):
         # zip(strict=...) is an assertion: where the lengths are equal, it has no effect.
-        return node.arg == "strict"
+        return node.arg == "strict" or node.arg in DOCUMENTATION
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id in DOCUMENTATION for target in node.targets)
     return isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom)
 
 
@@ -139,7 +144,8 @@ def _of_expression(node: ast.AST) -> Iterator[ast.AST]:
         case ast.IfExp(body=body, orelse=orelse):
             yield _with(node, body=orelse, orelse=body)
         case ast.Call(func=func, args=args, keywords=keywords):
-            if len(args) > 1 and not any(isinstance(arg, ast.Starred) for arg in args[:2]):
+            starred = any(isinstance(arg, ast.Starred) for arg in args[:2])
+            if len(args) > 1 and not starred and ast.unparse(func) not in COMMUTATIVE:
                 yield _with(node, args=[args[1], args[0], *args[2:]])
             for i, keyword in enumerate(keywords):
                 if keyword.arg and not _is_left_out(keyword):

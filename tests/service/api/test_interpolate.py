@@ -131,6 +131,14 @@ async def test_an_answer_names_its_model(client: httpx.AsyncClient, kind: str) -
         assert answer.headers["content-disposition"] == named
 
 
+async def test_a_loop_counts_the_frames_of_its_way_back(client: httpx.AsyncClient) -> None:
+    """At scale 16, an answer holds at most 83 images."""
+    body = {"from": 1, "to": 2, "labels": 7, "scale": 16}
+    assert len(of_json(await ask(client, **body, steps=42, loop=True))) == 82
+    refused(await ask(client, **body, steps=43, loop=True), 422, "84 tiles")
+    assert len(of_json(await ask(client, **body, steps=83))) == 83
+
+
 async def test_a_strip_is_one_row(client: httpx.AsyncClient) -> None:
     body = {"from": 1, "to": 2, "steps": 5, "labels": 7}
     strip = await ask(client, **body, format="png")

@@ -44,6 +44,15 @@ async def test_each_answer_holds_its_own_picture(client: httpx.AsyncClient, path
     np.testing.assert_array_equal(seen, pictures)
 
 
+@pytest.mark.parametrize(("path", "member"), UPLOADS)
+async def test_an_answer_is_json_with_its_timings(client: httpx.AsyncClient, path: str, member: str) -> None:
+    answer = await client.post(f"/{path}?model=tiny", files={"files": ("a.png", encoded(digit()))})
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.json()) == {"model", "version", member, "timings"}
+    assert {"decode", "run"} <= set(answer.json()["timings"])
+    assert all(time >= 0 for time in answer.json()["timings"].values())
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
 async def test_these_formats_are_read(client: httpx.AsyncClient, kind: str) -> None:
     content = encoded(Image.fromarray(digit()), kind)
