@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 TABLE = tomllib.loads((ROOT / "tests" / "selection.toml").read_text())
 
 
-def tests_of(module: str) -> list[str]:
+def suite_of(module: str) -> list[str]:
     """Test files of one module, most specific first: service/api/score.py is tested by
     tests/service/api/test_score.py and by those that the table adds. Paths are relative to the root."""
     path = PurePosixPath(module)
@@ -23,7 +23,7 @@ def tests_of(module: str) -> list[str]:
     return list(dict.fromkeys(found + added))
 
 
-def wider_tests_of(module: str) -> list[str]:
+def wider_suite_of(module: str) -> list[str]:
     """Test files and folders that may notice what the module's own tests do not."""
     for pattern, tests in TABLE["wider"].items():
         if fnmatch.fnmatch(module, pattern):

@@ -16,7 +16,7 @@ from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.results import Results
 from tests.mutants.runner import BaselineError, Runner
 from tests.mutants.sandbox import snapshot, tree
-from tests.selection import ROOT, TABLE, tests_of
+from tests.selection import ROOT, TABLE, suite_of
 
 RESULTS = ROOT / ".mutants" / "results.jsonl"
 MOST_UNEXPLAINED = 0.08
@@ -39,7 +39,7 @@ def main() -> int:
     modules = matching(chosen.module or TABLE["mutated"])
     if not modules:
         parser.error(f"no module matches {' '.join(chosen.module)}")
-    if untested := [module for module in modules if not tests_of(module)]:
+    if untested := [module for module in modules if not suite_of(module)]:
         parser.error(f"no tests known for {' '.join(untested)}: add them to tests/selection.toml")
     with snapshot() as root:
         every = [mutant for module in modules for mutant in mutants_of(module, (root / module).read_text())]

@@ -11,7 +11,7 @@ from tests.mutants.operators import Mutant
 from tests.mutants.results import Results, key_of
 from tests.mutants.sandbox import Sandbox
 from tests.mutants.worker import Result
-from tests.selection import files_of, tests_of, wider_tests_of
+from tests.selection import files_of, suite_of, wider_suite_of
 
 BASELINE_LIMIT_S = 900
 PATIENCE = 5
@@ -29,7 +29,7 @@ class Runner:
     def __init__(self, results: Results, snapshot: Path, processes: int, wider: bool) -> None:
         self._results = results
         self._snapshot = snapshot
-        self._suites = (tests_of, wider_tests_of) if wider else (tests_of,)
+        self._suites = (suite_of, wider_suite_of) if wider else (suite_of,)
         self._processes = processes
         self._lock = threading.Lock()
         self._baseline = threading.Lock()

@@ -256,8 +256,8 @@ async def test_a_timeout_shortens_the_deadline(
         raise ServiceError(504, "deadline", "the deadline passed")
 
     monkeypatch.setattr(Batcher, "submit", submit)
-    parameters = {} if timeout_us is None else {"parameters": {"timeout": timeout_us}}
-    refused(await infer(client, Z, **parameters), 504, "deadline")
+    parameters = {} if timeout_us is None else {"timeout": timeout_us}
+    refused(await infer(client, Z, parameters=parameters), 504, "deadline")
     # A busy machine may take a while between both readings of the clock.
     assert expected_s - 2.5 < left_s[0] <= expected_s
 
