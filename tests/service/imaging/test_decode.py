@@ -231,10 +231,11 @@ def test_a_bomb_in_a_text_chunk_is_refused() -> None:
 def test_a_jpeg_of_a_thousand_scans_is_refused_at_once() -> None:
     data = saved(Image.new("L", (1600, 1600)), "JPEG", progressive=True)
     scan = data[data.rfind(b"\xff\xda") : -2]
-    start = time.perf_counter()
+    start = time.process_time()
     error = refused(data[:-2] + 1000 * scan + b"\xff\xd9")
     assert (error.status, error.code) == (422, "broken-image")
-    assert time.perf_counter() - start < 1
+    # Decoding the thousand scans takes many seconds.
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
