@@ -10,7 +10,7 @@ include deploy/images.env
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test test-clients test-ray test-web test-hostile hostile check check-models openapi settings lock audit sbom image pin
+.PHONY: help serve train quick test test-others test-clients test-ray test-web test-hostile hostile mutants check check-models openapi settings lock audit sbom image pin
 .DELETE_ON_ERROR:
 
 help:
@@ -23,8 +23,22 @@ train: $(DEV)/installed ## train one recipe: RECIPE=gan, ARGS="--seed 1" for fla
 	$(if $(RECIPE),,$(error which recipe? For example: make train RECIPE=gan))
 	$(DEV)/bin/python -m training train $(RECIPE) $(ARGS)
 
-test: check ## check, then all tests but test-web's; ARGS="-k batcher" for pytest's flags
-	$(DEV)/bin/python -m pytest --ignore tests/web $(ARGS)
+quick: $(DEV)/installed ## ruff and the tests of what changed since the last commit, in at most 20 s
+	$(DEV)/bin/python -m tests.quick $(ARGS)
+
+test: check ## check, then every test whose tools are here; ARGS="-k batcher": those of the tests in Python alone
+	$(DEV)/bin/python -m pytest --ignore tests/web --ignore tests/clients --ignore tests/ray $(ARGS)
+	@$(if $(ARGS),echo "LEFT OUT because of ARGS: make test-web, make test-clients",$(MAKE) --no-print-directory test-others)
+
+# One after the other, each with a line that says so where it is left out.
+test-others:
+	@if command -v npm >/dev/null && { [ -n "$$CHROMIUM" ] || command -v chromium >/dev/null; }; \
+	then $(MAKE) test-web; \
+	else echo "LEFT OUT: the tests of the pages. Install npm and chromium, or set CHROMIUM; then: make test-web"; fi
+	@if [ -e $(CLIENTS)/installed ]; \
+	then $(MAKE) test-clients; \
+	else echo "LEFT OUT: the tests with clients of Triton, KServe and OpenAI. To install and run them: make test-clients"; fi
+	@echo "LEFT OUT: tests on a Ray cluster (make test-ray), drills (make test-hostile), mutants (make mutants)"
 
 test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton, KServe and OpenAI
 	SERVER_PYTHON=$(SERVICE)/bin/python $(CLIENTS)/bin/python -m pytest -o addopts= -o filterwarnings= tests/clients $(ARGS)
@@ -39,6 +53,9 @@ test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there;
 
 test-hostile: $(DEV)/installed $(HOSTILE)/installed ## a short form of the drills with schemathesis and atheris
 	$(DEV)/bin/python -m benchmarks faults api decoder parser --share 0.02
+
+mutants: $(DEV)/installed ## small wrong changes that no test notices; ARGS="--module service/rate.py --sample 50"
+	$(DEV)/bin/python -m tests.mutants $(ARGS)
 
 hostile: $(HOSTILE)/installed ## install what `python -m benchmarks faults` fuzzes with
 

@@ -1,17 +1,20 @@
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from service.app import create_app
 from service.schemas import GenerateResponse
 from service.settings import Settings
 from tests.service.api.pictures import of_json, of_npy, of_png, of_zip, refused, tiles
-from tests.service.bundles import LATENT
+from tests.service.bundles import LATENT, rewrite_manifest, write_bundle
+from tests.service.conftest import administered
 from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
@@ -170,6 +173,67 @@ async def test_a_seeded_picture_can_be_cached_and_another_query_has_another_tag(
     newest = await client.get("/generate?seed=7&model=tiny")
     assert "must-revalidate" in newest.headers["cache-control"]
     assert (await client.get("/generate?model=tiny")).headers["cache-control"] == "no-store"
+
+
+async def test_only_a_named_model_and_version_are_kept_for_good(client: httpx.AsyncClient) -> None:
+    """Which model answers a request that names none is a setting, and the newest version changes."""
+    for query in ("", "&version=1", "&model=tiny"):
+        answer = await client.get(f"/generate?seed=7{query}")
+        assert answer.headers["cache-control"] == "public, max-age=0, must-revalidate"
+
+
+async def test_a_tag_depends_on_the_bytes_of_the_manifest(tmp_path: Path) -> None:
+    tags = set()
+    folder = write_bundle(tmp_path, "tiny")
+    for title in ("One", "Other"):
+        rewrite_manifest(folder, title=title)
+        async with administered(tmp_path) as client:
+            tags.add((await client.get("/generate?seed=7&model=tiny&version=1")).headers["etag"])
+    assert len(tags) == 2
+
+
+async def test_a_tag_depends_on_the_provider(client: httpx.AsyncClient, app: FastAPI) -> None:
+    """A processor's bytes may differ from those of a graphics card."""
+    tag = (await client.get("/generate?seed=7&model=tiny")).headers["etag"]
+    object.__setattr__(app.state.registry.get("tiny"), "provider", "cuda")
+    assert (await client.get("/generate?seed=7&model=tiny")).headers["etag"] != tag
+
+
+@pytest.mark.parametrize("header", ["*", " * ", '"x", {}', "W/{}", '"x",W/{}', "{}"])
+async def test_a_caller_that_has_the_picture_is_told_so(client: httpx.AsyncClient, header: str) -> None:
+    tag = (await client.get("/generate?seed=7")).headers["etag"]
+    answer = await client.get("/generate?seed=7", headers={"If-None-Match": header.format(tag)})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize("header", ["", '"x"', '"*"', "W/x"])
+async def test_a_caller_that_has_another_picture_gets_this_one(
+    client: httpx.AsyncClient, header: str
+) -> None:
+    answer = await client.get("/generate?seed=7", headers={"If-None-Match": header})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+
+
+async def test_a_file_answer_is_named(client: httpx.AsyncClient) -> None:
+    shown = {
+        "png": ("image/png", "inline"),
+        "npy": ("application/octet-stream", "attachment"),
+        "zip": ("application/zip", "attachment"),
+    }
+    for kind, (media_type, disposition) in shown.items():
+        answer = await ask(client, seed=9, model="tiny", version=1, format=kind)
+        assert answer.headers["content-type"] == media_type
+        assert answer.headers["content-disposition"] == f'{disposition}; filename="tiny-9.{kind}"'
+        assert (answer.headers["x-model"], answer.headers["x-model-version"]) == ("tiny", "1")
+
+
+async def test_a_direction_moves_the_latent_vector(client: httpx.AsyncClient) -> None:
+    plain = (await ask(client, seed=3, n=2, return_latents=True)).json()["images"]
+    moved = (await ask(client, seed=3, n=2, return_latents=True, directions={"ink": -2.0})).json()["images"]
+    expected = np.array([one["latent"] for one in plain]) - np.array([2, 0, 0, 0])
+    np.testing.assert_allclose([one["latent"] for one in moved], expected, atol=1e-6)
+    picture = await client.get("/generate?seed=3&n=2&directions=ink:-2&format=json&return_latents=true")
+    assert [one["latent"] for one in picture.json()["images"]] == [one["latent"] for one in moved]
 
 
 async def test_what_a_tag_stands_for_has_the_same_bytes_in_json_too(client: httpx.AsyncClient) -> None:

@@ -61,6 +61,27 @@ async def test_without_a_label_the_score_is_over_all_ten_and_names_the_likeliest
     assert any_label["probability"] == pytest.approx(1 / (1 + math.exp(-any_label["logit"])))
 
 
+async def test_several_pictures_without_a_label_score_as_each_alone(client: httpx.AsyncClient) -> None:
+    pictures = [encoded(digit(seed)) for seed in range(3)]
+    alone = [scores(await raw(client, picture))[0] for picture in pictures]
+    files = [("files", (f"{i}.png", picture)) for i, picture in enumerate(pictures)]
+    together = scores(await client.post("/score", files=files))
+    assert [one["logit"] for one in together] == pytest.approx([one["logit"] for one in alone], abs=1e-5)
+    assert [one["likeliest_label"] for one in together] == [one["likeliest_label"] for one in alone]
+    assert len({one["logit"] for one in together}) == 3
+
+
+async def test_the_threshold_for_a_given_label_is_its_own(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, "tiny", conditional=True)
+    score = json.loads((folder / "manifest.json").read_text())["score"]
+    rewrite_manifest(folder, score=score | {"label_threshold": 0.75})
+    async with administered(tmp_path) as client:
+        (over_labels,) = scores(await raw(client, encoded(digit())))
+        (given,) = scores(await raw(client, encoded(digit()), "?label=3"))
+    assert (over_labels["threshold"], over_labels["label"]) == (0.25, None)
+    assert (given["threshold"], given["label"], given["likeliest_label"]) == (0.75, 3, None)
+
+
 async def test_a_conditional_models_discriminator_may_do_without_labels(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path, "tiny", conditional=True)
     graph = BUILD["discriminator"](np.random.RandomState(0), False)

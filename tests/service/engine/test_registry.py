@@ -253,6 +253,23 @@ async def test_a_run_that_never_ends_is_a_failure_and_the_service_goes_on(folder
     registry.close()
 
 
+def test_one_spoilt_version_of_several_goes_on_and_the_others_change(tmp_path: Path) -> None:
+    for version in (1, 2, 3):
+        write_bundle(tmp_path, "tiny", version)
+    registry = load(tmp_path)
+    before = {version: registry.get("tiny", version) for version in (1, 2, 3)}
+    spoil(tmp_path / "tiny" / "2")
+    rewrite_manifest(tmp_path / "tiny" / "3", title="New")
+    write_bundle(tmp_path, "tiny", 4)
+    spoil(write_bundle(tmp_path, "tiny", 5))
+    assert [(one.name, one.version) for one in registry.reload()] == [("tiny", 2), ("tiny", 5)]
+    assert served(registry) == {"tiny": [4, 3, 2, 1]}
+    assert registry.get("tiny", 1) is before[1]
+    assert registry.get("tiny", 2) is before[2]
+    assert registry.get("tiny", 3).manifest.title == "New"
+    registry.close()
+
+
 def test_a_model_that_is_gone_for_a_bad_version_goes_on_as_it_was(changing: Registry, folder: Path) -> None:
     (folder / "other/1").rename(folder / "other/2")
     changing.reload()
