@@ -10,7 +10,7 @@ from service.errors import ServiceError
 from service.handlers import CLIENT_CLOSED_REQUEST
 from service.server.flow import Flow
 from service.server.half_close import HalfClose
-from service.server.reader import Phase, RequestReader
+from service.server.reader import BODY, HEAD, NOTHING, Phase, RequestReader
 from service.server.refusal import raw_answer
 from service.server.sender import Sending
 from service.server.write_deadline import WriteDeadline
@@ -40,7 +40,7 @@ class Connection(RequestReader):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._timer: asyncio.TimerHandle | None = None
-        self._timed = Phase.NOTHING
+        self._timed = NOTHING
         self._running: tuple[RequestResponseCycle, asyncio.Task[None]] | None = None
         self._refusal: ServiceError | None = None
         """Answer that waits for those of earlier requests."""
@@ -70,12 +70,12 @@ class Connection(RequestReader):
             self._send_refusal(full)
             transport.close()
         else:
-            self._arm(Phase.HEAD)
+            self._arm(HEAD)
         self.config.drain_accept_queue()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection if whole requests wait for their answers: the client may still read them."""
-        if self._phase is Phase.BODY or not self._answering:
+        if self._phase is BODY or not self._answering:
             return False
         self._disarm()
         self._discarding = True
@@ -129,14 +129,14 @@ class Connection(RequestReader):
         if self.pipeline or self._unparsed:
             self.flow.hold()
             self._disarm()  # The client cannot be late while nothing is read.
-        elif self._phase is not Phase.NOTHING:
+        elif self._phase is not NOTHING:
             self._arm(self._phase)
         elif not self._answering:
-            self._arm(Phase.HEAD)  # Empty lines, for which the keep-alive timer was stopped.
+            self._arm(HEAD)  # Empty lines, for which the keep-alive timer was stopped.
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        if self._phase is Phase.NOTHING:
+        if self._phase is NOTHING and self._timer is not None:
             self._disarm()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -168,7 +168,7 @@ class Connection(RequestReader):
             self.data_parsed()
         if self.flow.held and not (self.pipeline or self._unparsed):
             self.flow.release()
-            if self._phase is not Phase.NOTHING:
+            if self._phase is not NOTHING:
                 self._arm(self._phase)
         if self._answering:
             return
@@ -194,7 +194,7 @@ class Connection(RequestReader):
         self._discarding = True
         self._unparsed = b""
         self._disarm()
-        if self._phase is Phase.BODY:
+        if self._phase is BODY:
             # Its handler may be scheduled without having run yet: what has not run cannot be logged.
             self.loop.call_soon(self._refuse_in_body, error)
         elif self._answering:
@@ -250,7 +250,7 @@ class Connection(RequestReader):
             return
         self._disarm()
         limits = self.config.settings
-        seconds = limits.header_timeout_s if phase is Phase.HEAD else limits.body_timeout_s
+        seconds = limits.header_timeout_s if phase is HEAD else limits.body_timeout_s
         self._timed = phase
         self._timer = self.loop.call_later(seconds, self._late)
 
@@ -258,11 +258,11 @@ class Connection(RequestReader):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._timed = Phase.NOTHING
+            self._timed = NOTHING
 
     def _late(self) -> None:
-        if self._phase is Phase.NOTHING:
+        if self._phase is NOTHING:
             self.transport.close()  # No request has begun, so there is nothing to answer.
             return
-        part = "headers" if self._phase is Phase.HEAD else "body"
+        part = "headers" if self._phase is HEAD else "body"
         self.refuse(ServiceError(408, "too-slow", f"the {part} did not arrive in time"))

@@ -35,6 +35,9 @@ class Phase(Enum):
     BODY = 2
 
 
+NOTHING, HEAD, BODY = Phase  # Looking members up in an Enum costs every header.
+
+
 class _Discarded(Exception):
     """Stops the parser: the connection takes no more requests."""
 
@@ -57,7 +60,7 @@ class RequestReader(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._phase = Phase.NOTHING
+        self._phase = NOTHING
         self._unparsed: bytes | memoryview = b""
         self._discarding = False
         """No further request is served; what arrives is ignored."""
@@ -115,7 +118,13 @@ class RequestReader(HttpToolsProtocol):
         self._received += self._slice
         self._body_in_slice = 0
         try:
-            self._feed(data)
+            while True:
+                try:
+                    self.parser.feed_data(data)
+                    break
+                except httptools.HttpParserUpgrade as upgrade:
+                    data = data[upgrade.args[0] :]
+                self._ignore_upgrade()
         except httptools.HttpParserError as error:
             cause = error.__context__  # Exception of a callback.
             if isinstance(cause, ServiceError):
@@ -123,17 +132,8 @@ class RequestReader(HttpToolsProtocol):
             elif not self._discarding:
                 self.refuse(_malformed(error))
         else:
-            if not self._discarding:
+            if self._received and not self._discarding:
                 self._check_sizes()
-
-    def _feed(self, data: bytes | memoryview) -> None:
-        while True:
-            try:
-                self.parser.feed_data(data)
-                return
-            except httptools.HttpParserUpgrade as upgrade:
-                data = data[upgrade.args[0] :]
-            self._ignore_upgrade()
 
     def _ignore_upgrade(self) -> None:
         """Continue with the body of a request whose Upgrade header is ignored (RFC 9110, 7.8).
@@ -156,9 +156,9 @@ class RequestReader(HttpToolsProtocol):
     def _check_sizes(self) -> None:
         """Refuse what has grown too large without an end in sight."""
         limit = self.config.settings.header_bytes
-        if self._phase is not Phase.BODY:
+        if self._phase is not BODY:
             if self._received > limit:
-                self.refuse(self.head_too_large() if self._phase is Phase.HEAD else _malformed("empty lines"))
+                self.refuse(self.head_too_large() if self._phase is HEAD else _malformed("empty lines"))
         elif self._fresh:
             # A slice in which the head or another request ended is not counted: it is a small one.
             framing = self._fresh - self._body_in_slice
@@ -173,12 +173,12 @@ class RequestReader(HttpToolsProtocol):
         if self._discarding:
             raise _Discarded
         super().on_message_begin()
-        self._phase = Phase.HEAD
+        self._phase = HEAD
         self._host = None
         self._received = self._fresh
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._phase is Phase.BODY:
+        if self._phase is BODY:
             self._trailers += len(name) + len(value) + 4
             if self._trailers > self.config.settings.header_bytes:
                 raise self._trailers_too_large()
@@ -195,7 +195,7 @@ class RequestReader(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._resuming:
             self._resuming = False
-            self._phase = Phase.BODY
+            self._phase = BODY
             return
         limit = self.config.settings.header_bytes
         # The slices may hold more than this head: count it exactly before refusing.
@@ -207,7 +207,7 @@ class RequestReader(HttpToolsProtocol):
         if upgrade or not self.url.startswith(b"/"):
             self._take_origin_form()
         super().on_headers_complete()
-        self._phase = Phase.BODY
+        self._phase = BODY
         self._ignoring_upgrade = upgrade
         self._fresh = self._body = self._framing = self._gap = self._trailers = 0
         if self.config.draining:
@@ -222,7 +222,7 @@ class RequestReader(HttpToolsProtocol):
         if self._ignoring_upgrade:
             return  # The parser thinks so; the body is still to come.
         super().on_message_complete()
-        self._phase = Phase.NOTHING
+        self._phase = NOTHING
         self._fresh = self._received = 0
         if not self.cycle.keep_alive:
             self._discarding = True

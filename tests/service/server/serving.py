@@ -42,7 +42,7 @@ class Handlers:
 
     async def large(self, request: Request) -> Response:
         self.entered += 1
-        return Response(bytes(16_000_000))
+        return Response(bytes(int(request.query_params.get("n", 16_000_000))))
 
     async def forwarded(self, request: Request) -> Response:
         body = await read_body(request, 5_000_000)

@@ -34,6 +34,19 @@ async def test_a_client_that_does_not_read_is_cut(settings: Settings, more: byte
         assert serving.handlers.cancelled == (b"held" in more)
 
 
+async def test_a_little_that_is_not_read_is_enough_to_be_cut(settings: Settings) -> None:
+    """Too little for the transport to pause the handler."""
+    async with served(settings, write_timeout_s=0.3) as serving:
+        with unread(serving) as client:
+            await until(lambda: serving.server.server_state.connections)
+            (connection,) = serving.server.server_state.connections
+            accepted = connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            client.sendall(head("GET", "/large?n=50000"))
+            await until(lambda: serving.handlers.entered > 0)
+            await until(lambda: not serving.server.server_state.connections)
+
+
 async def test_a_closing_connection_whose_client_does_not_read_is_cut(settings: Settings) -> None:
     async with served(settings, write_timeout_s=0.3) as serving:
         with unread(serving) as client:

@@ -46,13 +46,24 @@ def endless(first: bytes, more: bytes) -> Iterator[bytes]:
         (lambda: endless(CHUNKED + b"1\r\na\r\n0\r\n", b"X-T: 1\r\n"), b"431"),
         (lambda: endless(CHUNKED + b"1\r\na\r\n0\r\nX-T: ", b"x"), b"431"),
         (lambda: endless(CHUNKED + b"1\r\na\r\n0\r\n", b"x"), b"431"),
+        (lambda: endless(CHUNKED + b"100000\r\n" + bytes(2**20) + b"\r\n0\r\nX-T: ", b"x"), b"431"),
         (lambda: endless(CHUNKED + b"1;x=", b"x"), b"431"),
         (lambda: endless(CHUNKED, b"0"), b"431"),
         (lambda: endless(CHUNKED, b"1;" + b"x" * 997 + b"\r\na\r\n"), b"431"),
         (lambda: endless(GET, b"\r\n"), b"400"),
         (lambda: endless(b"", b"\r\n"), b"400"),
     ],
-    ids=["headers", "value", "name", "extension", "zeros", "extensions", "lines", "first lines"],
+    ids=[
+        "headers",
+        "value",
+        "name",
+        "value behind a body",
+        "extension",
+        "zeros",
+        "extensions",
+        "lines",
+        "first lines",
+    ],
 )
 async def test_endless_framing_ends_the_connection(patient: Serving, data: Any, status: bytes) -> None:
     async with patient.connection() as (reader, writer):
@@ -117,8 +128,11 @@ async def test_a_pipeline_is_parsed_as_it_is_answered(patient: Serving) -> None:
 
 async def test_a_body_behind_a_waiting_request_has_its_time_when_it_is_read(serving: Serving) -> None:
     async with serving.connection() as (reader, writer):
-        writer.write(head("GET", "/held") + head("POST", "/reads", "Content-Length: 3") + b"a")
-        await asyncio.sleep(0.6)  # Twice BODY_TIMEOUT_S.
+        post = head("POST", "/reads", "Content-Length: 3")
+        writer.write(head("GET", "/held") + post[:20])
+        await until(lambda: serving.handlers.entered == 1)
+        writer.write(post[20:] + b"a")
+        await asyncio.sleep(0.6)  # Twice HEADER_TIMEOUT_S and BODY_TIMEOUT_S.
         serving.handlers.go.set()
         await reader.readuntil(b"held")
         writer.write(b"bc")
