@@ -11,9 +11,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import uvloop
+from tqdm import tqdm
 
 from benchmarks.faults import api, bundles, clients, fuzz, hostile, overload, shutdown
 from benchmarks.faults import soak as endurance
+from benchmarks.faults.attacks import rows, runner
 from benchmarks.faults.finding import Finding, table
 
 Drill = Callable[[float], Coroutine[Any, Any, Finding]]
@@ -47,9 +49,10 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks faults", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    names = [*DRILLS, "soak"]
+    names = [*DRILLS, "soak", "attacks"]
     parser.add_argument("drills", nargs="*", metavar="DRILL", help=f"of {', '.join(names)}; all without one")
     parser.add_argument("--share", type=float, default=1.0, help="of the full size, for a quick look")
+    parser.add_argument("--only", nargs="+", default=[], metavar="ATTACK", help="attacks by number or name")
     parser.add_argument("--minutes", type=float, default=30, help="that the soak takes")
     options = parser.parse_args(arguments)
     if unknown := set(options.drills) - set(names):
@@ -57,16 +60,33 @@ def main(arguments: Sequence[str]) -> None:
     chosen = options.drills or names
     if set(chosen) & {"api", "decoder", "parser"} and not api.PROGRAM.exists():
         parser.error("api, decoder and parser need their own environment: make hostile")
-    findings = uvloop.run(_run(chosen, options.share, options.minutes))
+    try:
+        attacks = rows.chosen(options.only)
+    except ValueError as error:
+        parser.error(str(error))
+    findings = uvloop.run(_run(chosen, options, attacks))
     print(table(findings))
     sys.exit(0 if all(finding.kept for finding in findings) else 1)
 
 
-async def _run(names: Sequence[str], share: float, minutes: float) -> list[Finding]:
+async def _run(
+    names: Sequence[str], options: argparse.Namespace, attacks: Sequence[rows.Row]
+) -> list[Finding]:
     findings = []
     for name in names:
         print(f"{name} ...", file=sys.stderr)
-        drill = endurance.soak(minutes) if name == "soak" else DRILLS[name](share)
-        findings.append(await drill)
+        if name == "attacks":
+            findings += await _attacks(attacks, options.share)
+        else:
+            drill = endurance.soak(options.minutes) if name == "soak" else DRILLS[name](options.share)
+            findings.append(await drill)
         await asyncio.sleep(0.5)
+    return findings
+
+
+async def _attacks(attacks: Sequence[rows.Row], share: float) -> list[Finding]:
+    findings = []
+    for row in tqdm(attacks, desc="attacks", unit="attack"):
+        findings.append(await runner.run(row, share))
+        tqdm.write(table(findings[-1:]).splitlines()[2], file=sys.stderr)
     return findings

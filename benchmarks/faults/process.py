@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
 START_S = 90
 ENVIRONMENT = {"PROVIDER": "cpu", "ACCESS_LOG": "false", "DRAIN_DELAY_S": "0", "LOG_LEVEL": "warning"}
+CLOSED = -1
 ADMIN_KEY = "drills-need-an-admin-key"
 
 
@@ -88,14 +89,28 @@ def serving(models_dir: Path = MODELS, port: int | None = None, **environment: s
 
 def start(models_dir: Path, log: Path, port: int | None = None, **environment: str) -> Service:
     """The process, perhaps not ready yet; the caller ends it."""
+    return launch(models_dir, log, environment, port=port)
+
+
+def launch(
+    models_dir: Path,
+    log: Path,
+    environment: dict[str, str],
+    *,
+    port: int | None = None,
+    access_log: int | None = None,
+) -> Service:
+    """Like `start`. Both logs go to the file `log`, unless standard output is given a file descriptor of its own
+    by `access_log`, or none by CLOSED."""
     port = port or free_port()
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "serve", "--port", str(port), "--models-dir", str(models_dir)],
             cwd=ROOT,
             env=os.environ | ENVIRONMENT | {"ADMIN_KEYS": ADMIN_KEY} | environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
+            stdout=out if access_log in (None, CLOSED) else access_log,
+            stderr=out,
+            preexec_fn=(lambda: os.close(1)) if access_log == CLOSED else None,
         )
     return Service(process, port, log)
 
