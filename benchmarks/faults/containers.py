@@ -35,8 +35,8 @@ def jpeg_segment(marker: int, data: bytes) -> bytes:
 
 
 def jpeg_segments(data: bytes) -> list[bytes]:
-    """A JPEG cut into the start marker, one piece for each segment, and the end marker. A scan's piece includes
-    its entropy-coded data."""
+    """A JPEG cut into the start marker, one piece for each segment, and the end marker. The piece of a scan
+    includes its entropy-coded data."""
     pieces, start = [data[:2]], 2
     while data[start + 1] != 0xD9:
         end = start + 2 + int.from_bytes(data[start + 2 : start + 4])

@@ -100,8 +100,8 @@ def launch(
     port: int | None = None,
     access_log: int | None = None,
 ) -> Service:
-    """Like `start`. Both logs go to the file `log`, unless standard output is given a file descriptor of its own
-    by `access_log`, or none by CLOSED."""
+    """Like `start`. Both logs go to the file `log`, unless `access_log` is a file descriptor for standard output,
+    or CLOSED for none."""
     port = port or free_port()
     with log.open("wb") as out:
         process = subprocess.Popen(

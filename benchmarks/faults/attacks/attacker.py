@@ -1,8 +1,8 @@
 """The attacking client: a process of its own, so that its work does not delay the clients that measure.
 
-`python -m benchmarks.faults.attacks.attacker NAME PORT FOLDER` prints "ready" when it begins to send. It attacks
-until its standard input has a line or ends. After a line it stops attacking, keeps its connections open, and
-prints a report as JSON; it exits when its standard input ends.
+`python -m benchmarks.faults.attacks.attacker NAME PORT FOLDER` prints "ready" when it begins to send. It
+attacks until its standard input has a line or ends. After a line it stops attacking, keeps its connections
+open, and prints a report as JSON; it exits when its standard input ends.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from benchmarks.faults.wire import Answer, Connection
 
 SOURCE = "127.0.0.3"
 PAUSE_S = 0.01
-"""Between two requests of one loop: the attacks are about the cost of a request, not about how many there are."""
+"""Between two requests of one loop: the attacks are about the cost of a request, not about their number."""
 ANSWER_S = 60.0
 NICE = 10
 """A real attacker has a machine of its own; here the service and its other clients go first."""
@@ -72,7 +72,7 @@ class Attacker:
         return answer
 
     async def loops(self, count: int, once: Callable[[], Awaitable[object]]) -> None:
-        """Run `count` loops that each call `once` again and again; a connection that is refused or reset counts."""
+        """Run `count` loops that each call `once` again and again; a lost connection counts as an outcome."""
 
         async def loop() -> None:
             while True:

@@ -24,8 +24,9 @@ TAGS = 65_535
 _MP_INDEX = [
     (0xB000, 7, 4, b"0100"),
     (0xB001, 4, 1, struct.pack(">I", 2)),
-    (0xB002, 7, 32, b"\x00\x00\x00\x32"),
+    (0xB002, 7, 32, struct.pack(">I", 8 + 2 + 3 * 12 + 4)),
 ]
+"""Of two images: version, number, and where the entries are."""
 
 
 def rle_bitmap() -> bytes:

@@ -1,4 +1,4 @@
-"""The other clients of a service that is attacked: a modest, fixed rate of ordinary requests from many addresses."""
+"""The other clients of a service under attack: a fixed, modest rate of ordinary requests from many addresses."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ EVERY = 10
 
 @dataclass
 class Others:
-    """How many requests were sent, and the seconds until each answer 200; every other outcome is in `failed`."""
+    """How many requests were sent, the seconds until each answer 200, and the other outcomes in `failed`."""
 
     sent: int = 0
     seconds: list[float] = field(default_factory=list)

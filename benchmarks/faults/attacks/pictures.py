@@ -4,7 +4,7 @@ import itertools
 
 from benchmarks.faults.attacks import files
 from benchmarks.faults.attacks.attacker import Attacker
-from benchmarks.faults.containers import base64_of, post_form, post_image, post_json
+from benchmarks.faults.containers import base64_of, png, post_form, post_image, post_json
 
 FILES = 64
 SCANS_BYTES = 1_000_000
@@ -33,13 +33,13 @@ async def scans(attacker: Attacker) -> None:
 async def profiles(attacker: Attacker) -> None:
     """Masks with 900 colour profiles that unpack to a megabyte each."""
     mask = base64_of(files.png_of_profiles())
-    image = base64_of(files.png())
+    image = base64_of(png())
     data = post_json("/encode", {"model": "vae", "images": [image], "mask": mask})
     await attacker.loops(1, lambda: attacker.ask(data))
 
 
 async def warnings(attacker: Attacker) -> None:
-    """Files that Pillow warns of: one with 65,535 tags of each kind, then oversized PNGs, each of another size."""
+    """Files that Pillow warns of: three with 65,535 tags, then oversized PNGs, each of another size."""
     tagged = [
         post_image("/score", files.png_of_tags()),
         post_image("/score", files.jpeg_of_tags(), "jpeg"),

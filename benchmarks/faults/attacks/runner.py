@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.faults.attacks.others import RATE_PER_S, Others, measure
 from benchmarks.faults.attacks.rows import Row
 from benchmarks.faults.finding import Figure, Finding
-from benchmarks.faults.process import CLOSED, MODELS, ROOT, Service, start, wait_until_ready
+from benchmarks.faults.process import CLOSED, MODELS, ROOT, Service, launch, wait_until_ready
 from benchmarks.faults.usage import rss_mb
 from service.settings import Settings
 
@@ -39,15 +39,13 @@ async def run(row: Row, share: float = 1.0, models_dir: Path = MODELS) -> Findin
     """The attack in full, or a share of its time."""
     lost: list[str] = []
     figures: list[Figure] = []
-    delay, timeout = (
-        float(Settings.model_fields[f"drain_{name}_s"].default) for name in ("delay", "timeout")
-    )
+    delay, timeout = (Settings.model_fields[f"drain_{name}_s"].default for name in ("delay", "timeout"))
     environment = DEFAULTS | {"DRAIN_DELAY_S": str(delay)} | row.environment
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "models"
         shutil.copytree(models_dir, root)
         with _stdout(row.stdout, Path(folder) / "access") as stdout:
-            service = start(root, Path(folder) / "log", access_log=stdout, **environment)
+            service = launch(root, Path(folder) / "log", environment, access_log=stdout)
             try:
                 await asyncio.to_thread(wait_until_ready, service)
                 alone, under, report = await _attacked(service, row, share, root, figures)
