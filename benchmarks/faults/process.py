@@ -87,6 +87,20 @@ def serving(models_dir: Path = MODELS, port: int | None = None, **environment: s
             service.process.wait()
 
 
+@contextmanager
+def logging_service(models_dir: Path = MODELS) -> Iterator[tuple[Service, Path]]:
+    """A service with its default logs, which both go to the file that is given with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        service = start(models_dir, log, ACCESS_LOG="true", LOG_LEVEL="info")
+        try:
+            wait_until_ready(service)
+            yield service, log
+        finally:
+            service.process.kill()
+            service.process.wait()
+
+
 def start(models_dir: Path, log: Path, port: int | None = None, **environment: str) -> Service:
     """The process, perhaps not ready yet; the caller ends it."""
     return launch(models_dir, log, environment, port=port)
@@ -100,8 +114,8 @@ def launch(
     port: int | None = None,
     access_log: int | None = None,
 ) -> Service:
-    """Like `start`. Both logs go to the file `log`, unless `access_log` is a file descriptor for standard output,
-    or CLOSED for none."""
+    """Like `start`. Both logs go to the file `log`, unless `access_log` is a file descriptor for standard
+    output, or CLOSED for none."""
     port = port or free_port()
     with log.open("wb") as out:
         process = subprocess.Popen(

@@ -48,6 +48,7 @@ class Attacker:
     async def connect(self) -> Connection:
         self.ready()
         connection = await Connection.to(self.port, SOURCE)
+        self.counts["connections"] += 1
         self._connections = [one for one in self._connections if one.open]
         self._connections.append(connection)
         return connection

@@ -1,17 +1,19 @@
-"""The other clients of a service under attack: a fixed, modest rate of ordinary requests from many addresses."""
+"""The other clients of a service under attack: ordinary requests at a fixed rate, from many addresses."""
 
 import asyncio
 import time
 from dataclasses import dataclass, field
 
-from benchmarks.faults.containers import JSON, png, post_image
+from benchmarks.faults.containers import JSON, png
 from benchmarks.faults.wire import Connection, percentile, request
 
 RATE_PER_S = 40
 SOURCES = [f"127.0.1.{number}" for number in range(1, 17)]
 """As many clients as keep each one far below the rate limit of the attack that sets one."""
 TIMEOUT_S = 10.0
-PICTURE = post_image("/score", png())
+PICTURE = png()
+LARGE = request("GET", "/generate?n=64&scale=8&seed=1")
+LARGE_TIMEOUT_S = 30.0
 EVERY = 10
 """One request in so many is a POST of JSON, and one is an upload; the others are GET."""
 
@@ -54,6 +56,23 @@ async def measure(port: int, seconds: float) -> Others:
     return others
 
 
+async def slowest_large(port: int, seconds: float) -> float:
+    """The longest that a picture of 64 images took, in seconds, of those requested one after the other."""
+    slowest, until = 0.0, time.monotonic() + seconds
+    while time.monotonic() < until:
+        begun = time.perf_counter()
+        try:
+            async with asyncio.timeout(LARGE_TIMEOUT_S):
+                connection = await Connection.to(port, SOURCES[0])
+                await connection.ask(LARGE)
+                connection.close()
+        except (OSError, EOFError):
+            return LARGE_TIMEOUT_S
+        slowest = max(slowest, time.perf_counter() - begun)
+        await asyncio.sleep(0.5)
+    return slowest
+
+
 async def _once(port: int, source: str, others: Others, idle: list[Connection]) -> None:
     number = others.sent
     begun = time.perf_counter()
@@ -61,7 +80,7 @@ async def _once(port: int, source: str, others: Others, idle: list[Connection]) 
         async with asyncio.timeout(TIMEOUT_S):
             connection = idle.pop() if idle else await Connection.to(port, source)
             try:
-                answer = await connection.ask(_request(number))
+                answer = await connection.ask(_request(number, source))
             except BaseException:
                 connection.close()
                 raise
@@ -76,9 +95,11 @@ async def _once(port: int, source: str, others: Others, idle: list[Connection]) 
         others.failed[outcome] = others.failed.get(outcome, 0) + 1
 
 
-def _request(number: int) -> bytes:
+def _request(number: int, source: str) -> bytes:
+    # A proxy would add it; without TRUSTED_PROXIES it has no effect.
+    client = f"X-Forwarded-For: {source}"
     if number % EVERY == 0:
-        return PICTURE
+        return request("POST", "/score", PICTURE, "Content-Type: image/png", client)
     if number % EVERY == 1:
-        return request("POST", "/generate", b'{"labels": 7, "seed": %d}' % number, JSON)
-    return request("GET", f"/generate?labels=7&seed={number}")
+        return request("POST", "/generate", b'{"labels": 7, "seed": %d}' % number, JSON, client)
+    return request("GET", f"/generate?labels=7&seed={number}", b"", client)

@@ -28,6 +28,8 @@ class Row:
     """Settings other than the defaults."""
     figures: Measurement | None = None
     """Taken when the attack has stopped and its connections are still open."""
+    large: bool = False
+    """Whether another client also asks for large pictures, which must not wait for the attacker's."""
     least_s: float = 0.0
     """Seconds that the attack needs to do its harm, however short the drill is."""
     stdout: str = "file"
@@ -76,7 +78,7 @@ ROWS: Sequence[Row] = (
     Row(1, "forwarded-trailers", connection.forwarded_trailers, PROXIED),
     Row(2, "queries", connection.queries, figures=QUERY_CPU),
     Row(3, "bitmaps", pictures.bitmaps, {"RATE_LIMIT": "5"}, least_s=10),
-    Row(4, "scans", pictures.scans),
+    Row(4, "scans", pictures.scans, large=True),
     Row(
         5,
         "unread",
@@ -85,7 +87,7 @@ ROWS: Sequence[Row] = (
         held_connections,
         least_s=WRITE_TIMEOUT_S,
     ),
-    Row(6, "animations", queue.animations, least_s=10),
+    Row(6, "animations", queue.animations, large=True, least_s=10),
     Row(7, "profiles", pictures.profiles),
     Row(7, "empty-images", bodies.empty_images),
     Row(7, "boundaries", bodies.boundaries),

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.attacks.others import RATE_PER_S, Others, measure
+from benchmarks.faults.attacks.others import RATE_PER_S, Others, measure, slowest_large
 from benchmarks.faults.attacks.rows import Row
 from benchmarks.faults.finding import Figure, Finding
 from benchmarks.faults.process import CLOSED, MODELS, ROOT, Service, launch, wait_until_ready
@@ -32,6 +32,7 @@ STUCK_S = 15.0
 SHARE = 95.0
 P99_MS = 150.0
 GROWTH_MB = 20.0
+LARGE_S = 2.0
 DEFAULTS = {"ACCESS_LOG": "true", "LOG_LEVEL": "info"}
 
 
@@ -84,7 +85,11 @@ async def _attacked(
     await asyncio.sleep(1)
     before = rss_mb(pid)
     async with _attacker(row, service.port, models_dir) as process:
-        under = await measure(service.port, max(ATTACK_S * share, row.least_s))
+        seconds = max(ATTACK_S * share, row.least_s)
+        large = asyncio.ensure_future(slowest_large(service.port, seconds)) if row.large else None
+        under = await measure(service.port, seconds)
+        if large is not None:
+            figures.append(Figure("slowest large picture", await large, LARGE_S, " s", timing=True))
         report = await _stop(process)
         until = time.monotonic() + SETTLE_S
         grown = rss_mb(pid) - before
