@@ -29,6 +29,14 @@ def cpu_s(pid: int) -> float:
     return 0.0
 
 
+def main_thread_s(pid: int) -> tuple[float, float]:
+    """Seconds in which the main thread of this process ran, and in which it waited for a processor."""
+    with contextlib.suppress(OSError):
+        ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+        return int(ran) / 1e9, int(waited) / 1e9
+    return 0.0, 0.0
+
+
 def children_cpu_s(pid: int) -> float:
     """Seconds of processor time of all descendants, including those that have ended."""
     with contextlib.suppress(OSError):

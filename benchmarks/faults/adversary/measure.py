@@ -1,4 +1,4 @@
-"""Sends cases to a service and measures their cost: processor time, stalls, log, and the answers' statuses."""
+"""Sends cases to a service and measures their cost: processor time, stalls, log, and statuses."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ class Meter:
         self._pid = service.process.pid
         self._log = log
         self._read = log.stat().st_size
-        self.probe = Probe(service.port)
+        self.probe = Probe(service.port, self._pid)
 
     async def cost(self, *cases: Case, probed: bool = True) -> Cost:
         """Send the cases at once and wait until the service is idle again."""
@@ -75,10 +75,11 @@ class Meter:
         self.probe.cpu_s = (cpu_s(self._pid) - before) / max(1, count)
 
     async def _idle(self, samples: int = IDLE_SAMPLES) -> None:
-        """Wait until no thread of the service or its children has run in so many samples."""
+        """Wait until in so many samples no thread of the service or its children runs, and no probe waits."""
         until, quiet = time.monotonic() + LONGEST_S, 0
         while quiet < samples and time.monotonic() < until:
-            quiet = 0 if _is_running(self._pid) else quiet + 1
+            # A loop that is held by a sleeping call does not run, but leaves the probe without an answer.
+            quiet = 0 if self.probe.is_late or _is_running(self._pid) else quiet + 1
             await asyncio.sleep(SAMPLE_S)
 
     def _new_log(self) -> bytes:

@@ -2,6 +2,7 @@
 
 import collections
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -68,7 +69,8 @@ async def run(launch: Launch, minutes: float, seed: int, folder: Path) -> Findin
     ]
     return Finding(
         "generated attacks",
-        f"{state.cases:,} cases of seed {seed}, {state.bytes / 1e6:,.0f} MB, in {state.spent_s / 60:.1f} CPU minutes",
+        f"{state.cases:,} cases of seed {seed}, {state.bytes / 1e6:,.0f} MB,"
+        f" in {state.spent_s / 60:.1f} CPU minutes",
         lost,
         [
             Figure(
@@ -146,7 +148,7 @@ async def _confirm(
         path = folder / f"{name.replace(' ', '-')}.case"
         case.save(path)
         state.lost.append(f"{case.label}: {confirmed.text} ({name}, {path})")
-        tqdm.write(state.lost[-1])
+        tqdm.write(state.lost[-1], file=sys.stderr)
 
 
 async def _repeated(meter: Meter, case: Case, excess: Excess) -> Excess | None:

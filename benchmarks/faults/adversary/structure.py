@@ -73,6 +73,6 @@ def _compressed(chance: Chance, encoding: str, body: bytes) -> bytes:
     """As the encoding says; sometimes a bomb, sometimes damaged, sometimes in another encoding."""
     if often(chance, 0.2):
         body = bytes(size(chance, BOMB_BYTES))
-    pack = zlib.compress if encoding == "deflate" or often(chance, 0.1) else gzip.compress
-    packed = pack(body, 1)
+    deflate = encoding == "deflate" or often(chance, 0.1)
+    packed = zlib.compress(body, 1) if deflate else gzip.compress(body, 1, mtime=0)
     return damaged(chance, packed)[1] if often(chance, 0.2) else packed

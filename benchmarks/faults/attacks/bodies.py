@@ -3,10 +3,10 @@
 import itertools
 
 from benchmarks.faults.attacks.attacker import Attacker
-from benchmarks.faults.containers import JSON, post_json
+from benchmarks.faults.containers import JSON, post_form, post_json
 from benchmarks.faults.wire import request
 
-BODY_BYTES = 4_194_304
+FILE_BYTES = 1_048_000
 EMPTY_IMAGES = 1_390_000
 SHAPE = [0, 2_147_483_647, 2_147_483_647]
 
@@ -20,15 +20,13 @@ async def empty_images(attacker: Attacker) -> None:
 
 async def boundaries(attacker: Attacker) -> None:
     """Forms whose file is made of boundaries that are each followed by a wrong byte."""
-    data = near_boundaries(BODY_BYTES - 1_000)
+    data = near_boundaries()
     await attacker.loops(2, lambda: attacker.ask(data))
 
 
-def near_boundaries(size: int) -> bytes:
-    unit = b"\r\n--xy"
-    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
-    body = head + unit * (size // len(unit)) + b"\r\n--x--\r\n"
-    return request("POST", "/score", body, "Content-Type: multipart/form-data; boundary=x")
+def near_boundaries() -> bytes:
+    """A request of four files, each as large as is allowed."""
+    return post_form("/score", [b"\r\n--xy" * (FILE_BYTES // 6)] * 4)
 
 
 async def shapes(attacker: Attacker) -> None:

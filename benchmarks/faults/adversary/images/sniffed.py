@@ -15,7 +15,6 @@ SAVED = [
     "DDS",
     "MSP",
     "SPIDER",
-    "PDF",
     "EPS",
     "MPO",
     "JPEG2000",
