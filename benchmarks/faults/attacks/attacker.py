@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -105,8 +106,10 @@ async def _run(attack: Attack, attacker: Attacker) -> None:
     attacking = asyncio.ensure_future(attack(attacker))
     stopped = asyncio.ensure_future(asyncio.to_thread(sys.stdin.readline))
     await asyncio.wait([attacking, stopped], return_when=asyncio.FIRST_COMPLETED)
-    if attacking.done():
-        attacking.result()
+    if attacking.done() and (error := attacking.exception()):
+        traceback.print_exception(error)
+        # An ordinary end would wait for the thread that reads standard input.
+        os._exit(1)
     attacking.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await attacking

@@ -23,8 +23,8 @@ REFUSED_S = 15.0
 
 async def endless_bundle(attacker: Attacker) -> None:
     """Reload with a version whose proof does not end; it must be refused, and later reloads must work."""
-    bundle = next(path.parent for path in sorted(attacker.folder.glob("cgan/*/manifest.json")))
-    add_endless_version(bundle)
+    manifests = sorted(attacker.folder.glob("*/*/manifest.json"))
+    add_endless_version(next(path.parent for path in manifests if path.parent.name != VERSION))
     attacker.ready()
     while True:
         try:
