@@ -51,8 +51,8 @@ test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there;
 	npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund
 	$(DEV)/bin/python -m pytest tests/web $(ARGS)
 
-test-hostile: $(DEV)/installed $(HOSTILE)/installed ## a short form of the drills with schemathesis and atheris
-	$(DEV)/bin/python -m benchmarks faults api decoder parser --share 0.02
+test-hostile: $(DEV)/installed $(HOSTILE)/installed ## short forms of schemathesis, atheris and generated attacks
+	$(DEV)/bin/python -m benchmarks faults api decoder parser adversary --share 0.02
 
 mutants: $(DEV)/installed ## small wrong changes that no test notices; ARGS="--module service/rate.py --sample 50"
 	$(DEV)/bin/python -m tests.mutants $(ARGS)
