@@ -1,6 +1,5 @@
 """POST /v2/models/{name}/infer: the Open Inference Protocol's inference, on any network of any bundle."""
 
-import asyncio
 import math
 import re
 import time
@@ -25,8 +24,6 @@ from service.schemas import MAX_IMAGES
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=BareRoute)
 
-INLINE_NUMBERS = 16 * 28 * 28
-"""So many numbers are written as JSON on the event loop: more take longer than a thread costs."""
 LEAST_COMPRESSED = 1024
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
@@ -127,11 +124,7 @@ async def infer(request: Request) -> Response:
     if asked.id is not None:
         head["id"] = asked.id
 
-    def write() -> Response:
-        return _answer(*compose(head, name, output, raw=raw), _accepted(request))
-
-    small = raw or output.size <= INLINE_NUMBERS
-    return write() if small else await asyncio.to_thread(write)
+    return _answer(*await compose(head, name, output, raw=raw), _accepted(request))
 
 
 def _answer(body: bytes, json_length: int | None, encoding: str | None) -> Response:
