@@ -83,7 +83,8 @@ ROWS: Sequence[Row] = (
         5,
         "unread",
         connection.unread,
-        {"WRITE_TIMEOUT_S": str(WRITE_TIMEOUT_S)},
+        # Answers that were refused are small, and wait in the system until the idle connection is closed.
+        {"WRITE_TIMEOUT_S": str(WRITE_TIMEOUT_S), "KEEP_ALIVE_S": str(WRITE_TIMEOUT_S)},
         held_connections,
         least_s=WRITE_TIMEOUT_S,
     ),
