@@ -40,7 +40,7 @@ async def test_a_little_that_is_not_read_is_enough_to_be_cut(settings: Settings)
         with unread(serving) as client:
             await until(lambda: serving.server.server_state.connections)
             (connection,) = serving.server.server_state.connections
-            accepted = connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
+            accepted = connection.transport.get_extra_info("socket")
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             client.sendall(head("GET", "/large?n=50000"))
             await until(lambda: serving.handlers.entered > 0)
