@@ -4,15 +4,18 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-PROBE_S = 0.05
-"""Seconds between two looks at a client that ended its sending side."""
+PROBE_S = 0.005
+"""Seconds before the probe, in which most answers are ready."""
+
+LOOK_S = 0.05
+"""Seconds between two looks for the reset."""
 
 
 class HalfClose:
     """Calls `gone` once the client turns out to have left.
 
     `probe` sends something that the client may ignore. The system of a client that closed its socket answers
-    it with a reset, which is looked for every PROBE_S until `cancel`.
+    it with a reset, which is looked for every LOOK_S until `cancel`.
     """
 
     def __init__(
@@ -40,4 +43,4 @@ class HalfClose:
         if connection is None or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._gone()
         else:
-            self._timer = self._loop.call_later(PROBE_S, self._look)
+            self._timer = self._loop.call_later(LOOK_S, self._look)
