@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     write_timeout_s: float = Field(default=20.0, gt=0)
     """Seconds within which a client must take all of its answer that waits to be sent, or 64 KiB of it; past
     it the connection is cut."""
+    unsent_bytes: int = Field(default=256 * MIB, ge=1)
+    """Most bytes of answers that wait for their readers, over all connections; past it the readers that take
+    longest are cut."""
     max_connections: int = Field(default=4096, ge=1)
     """Most connections at a time; past it a new one is answered 503 with Retry-After. Lowered at the start
     where the system allows this process fewer open files."""

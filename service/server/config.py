@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from service.server.busy_poll import BusyPoll
 from service.server.connection import Connection
+from service.server.unsent import Unsent
 from service.settings import Settings
 
 
@@ -42,6 +43,7 @@ class Config(uvicorn.Config):
         self.max_connections = settings.max_connections
         """Lower than the setting where the system allows fewer open files."""
         self.refusals: Refusals = app.state.refusals
+        self.unsent = Unsent(settings.unsent_bytes)
         self.draining = False
         self.busy_poll = BusyPoll(settings.busy_poll_us / 1e6) if settings.busy_poll_us else None
         self.drain_accept_queue: Callable[[], None] = lambda: None

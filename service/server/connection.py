@@ -58,7 +58,9 @@ class Connection(RequestReader):
         super().connection_made(transport)
         self.flow = Flow(transport)
         seconds = self.config.settings.write_timeout_s
-        self._write_deadline = WriteDeadline(self.loop, transport, seconds, self._reader_too_slow)
+        self._write_deadline = WriteDeadline(
+            self.loop, transport, seconds, self.config.unsent, self._reader_too_slow
+        )
         if len(self.connections) > self.config.max_connections:
             self._discarding = True
             full = ServiceError(

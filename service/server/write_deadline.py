@@ -6,6 +6,8 @@ import struct
 import sys
 from collections.abc import Callable
 
+from service.server.unsent import Unsent
+
 PROGRESS_BYTES = 64 * 1024
 """Bytes that a client must take within each WRITE_TIMEOUT_S, unless less is waiting."""
 
@@ -24,34 +26,49 @@ class WriteDeadline:
         loop: asyncio.AbstractEventLoop,
         transport: asyncio.Transport,
         seconds: float,
+        unsent: Unsent,
         stalled: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._transport = transport
         self._seconds = seconds
+        self._all = unsent
         self._stalled = stalled
         self._timer: asyncio.TimerHandle | None = None
         self._wanted = 0
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._transport.get_write_buffer_size()
+
     def watch(self) -> None:
         """Start the deadline if bytes wait and it does not run yet."""
-        if self._timer is None and (unsent := self._transport.get_write_buffer_size()):
+        if self._timer is None and (unsent := self.unsent):
             self._wanted = taken_bytes(self._transport) + min(unsent, PROGRESS_BYTES)
             self._timer = self._loop.call_later(self._seconds, self._check)
+            self._all.add(self)
 
     def cancel(self) -> None:
+        """Stop the deadline."""
+        self._all.discard(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def give_up(self) -> None:
+        """Cut the connection now, as at the deadline."""
+        self.cancel()
+        self._stalled()
+
     def _check(self) -> None:
         self._timer = None
-        if not self._transport.get_write_buffer_size():
-            return
-        if taken_bytes(self._transport) >= self._wanted:
+        if not self.unsent:
+            self._all.discard(self)
+        elif taken_bytes(self._transport) >= self._wanted:
             self.watch()
         else:
-            self._stalled()
+            self.give_up()
 
 
 def taken_bytes(transport: asyncio.Transport) -> int:

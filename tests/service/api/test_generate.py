@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from service.api.sampling import Stopwatch
 from service.app import create_app
 from service.schemas import GenerateResponse
 from service.settings import Settings
@@ -258,6 +260,34 @@ async def test_what_a_tag_stands_for_has_the_same_bytes_in_json_too(client: http
 )
 async def test_a_wrong_query_is_named(client: httpx.AsyncClient, query: str, word: str) -> None:
     refused(await client.get(f"/generate?{query}"), 422, word)
+
+
+async def test_a_query_for_scores_of_a_model_without_a_discriminator_is_named(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/generate?model=tiny_bare&return_scores=true&format=json")
+    refused(answer, 422, "query.return_scores")
+
+
+@pytest.mark.parametrize("amount", [-3.0, 3.0])
+async def test_the_ends_of_a_direction_are_allowed(client: httpx.AsyncClient, amount: float) -> None:
+    assert (await ask(client, directions={"ink": amount})).status_code == 200
+    refused(await ask(client, directions={"ink": 1.01 * amount}), 422, "ink goes from -3 to 3")
+
+
+async def test_a_model_without_directions_says_so(tmp_path: Path) -> None:
+    rewrite_manifest(write_bundle(tmp_path, "tiny"), directions=[])
+    async with administered(tmp_path) as client:
+        refused(await ask(client, directions={"ink": 1.0}), 422, "it has none")
+
+
+def test_timings_are_milliseconds_between_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([6_500_000, 9_500_999])
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: next(moments))
+    watch = Stopwatch(_last=5_000_000)
+    watch.mark("draw")
+    watch.mark("run")
+    assert watch.marks == {"draw": 1.5, "run": 3.0}
 
 
 async def test_a_full_queue_is_503_with_retry_after(client: httpx.AsyncClient, app: Any) -> None:

@@ -210,7 +210,16 @@ async def test_a_refusal_says_which_picture(client: httpx.AsyncClient) -> None:
     refused(await client.post("/score", files=files), 422, "picture 1")
 
 
+async def test_a_form_gives_each_option_once(client: httpx.AsyncClient) -> None:
+    files = {"files": ("a.png", encoded(digit()))}
+    refused(
+        await client.post("/score", files=files, data={"label": ["1", "2"]}), 422, "form.label: give it once"
+    )
+
+
 async def test_too_many_files_are_refused(client: httpx.AsyncClient) -> None:
+    most = {"model": "tiny", "images": [base64.b64encode(encoded(digit())).decode()] * 64}
+    assert len(scores(await client.post("/score", json=most))) == 64
     files = [("files", (f"{i}.png", encoded(digit()))) for i in range(65)]
     refused(await client.post("/score", files=files), 413, "more than 64")
     many = {"images": [base64.b64encode(encoded(digit())).decode()] * 65}

@@ -253,6 +253,12 @@ async def test_a_run_that_never_ends_is_a_failure_and_the_service_goes_on(folder
     registry.close()
 
 
+def test_a_bad_new_model_is_refused_and_the_others_serve(changing: Registry, folder: Path) -> None:
+    spoil(write_bundle(folder, "third"))
+    assert [(one.name, one.version) for one in changing.reload()] == [("third", 1)]
+    assert served(changing) == {"tiny": [1], "other": [1]}
+
+
 def test_one_spoilt_version_of_several_goes_on_and_the_others_change(tmp_path: Path) -> None:
     for version in (1, 2, 3):
         write_bundle(tmp_path, "tiny", version)

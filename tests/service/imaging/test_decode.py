@@ -99,7 +99,9 @@ def test_transparency_is_over_black(mode: str) -> None:
 
 
 def test_an_opaque_alpha_channel_changes_nothing() -> None:
-    np.testing.assert_array_equal(read(saved(Image.fromarray(SEVEN).convert("RGBA"))).image, SEVEN)
+    decoded = read(saved(Image.fromarray(SEVEN).convert("RGBA")))
+    np.testing.assert_array_equal(decoded.image, SEVEN)
+    assert decoded.steps == ["colour to grey"]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])

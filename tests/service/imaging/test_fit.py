@@ -155,6 +155,17 @@ def test_the_faintest_ink_that_is_not_cropped(noisy: bool, least: int) -> None:
         assert steps[0].startswith(f"cropped to the ink, {size} of 60x60")
 
 
+def test_faint_ink_is_a_share_of_the_contrast() -> None:
+    """Of 100 levels, 13 are 33 of 255 and 12 are 31, where less than 32 is noise."""
+    for level, size in ((112, "20x20"), (113, "20x36")):
+        canvas = drawn(60, 60, 100)
+        canvas[20:40, 20:40] = 200
+        canvas[4, 30] = level
+        steps: list[str] = []
+        fitted(canvas, steps, noisy=True)
+        assert steps[1].startswith(f"cropped to the ink, {size} of 60x60")
+
+
 def test_the_crop_reaches_the_first_and_the_last_ink() -> None:
     canvas = drawn(50, 60)
     canvas[0, 7] = canvas[49, 30] = canvas[20, 2] = canvas[21, 59] = 255

@@ -47,6 +47,20 @@ async def test_a_little_that_is_not_read_is_enough_to_be_cut(settings: Settings)
             await until(lambda: not serving.server.server_state.connections)
 
 
+async def test_unread_answers_are_bounded_together(settings: Settings) -> None:
+    """The client that reads nothing is cut for the next one, long before its own deadline."""
+    async with served(settings, write_timeout_s=600, unsent_bytes=20_000_000) as serving:
+        state = serving.server.server_state
+        with unread(serving) as first:
+            first.sendall(head("GET", "/large"))
+            await until(lambda: any(one.transport.get_write_buffer_size() for one in state.connections))
+            with unread(serving) as second:
+                second.sendall(head("GET", "/large"))
+                await until(lambda: serving.handlers.entered == 2 and len(state.connections) == 1)
+                second.settimeout(5)
+                assert second.recv(12) == b"HTTP/1.1 200"
+
+
 async def test_a_closing_connection_whose_client_does_not_read_is_cut(settings: Settings) -> None:
     async with served(settings, write_timeout_s=0.3) as serving:
         with unread(serving) as client:
