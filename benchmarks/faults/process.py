@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "LOG_LEVEL": "warning",
     "METRICS_CACHE_S": "0",
 }
+SHIPPED = {"ACCESS_LOG": "true", "LOG_LEVEL": "info", "DRAIN_DELAY_S": "2", "METRICS_CACHE_S": "1"}
+"""The defaults of the settings that ENVIRONMENT changes, for drills of the service as it is shipped."""
 CLOSED = -1
 ADMIN_KEY = "drills-need-an-admin-key"
 
@@ -98,7 +100,7 @@ def logging_service(models_dir: Path = MODELS) -> Iterator[tuple[Service, Path]]
     """A service with its default logs, which both go to the file that is given with it."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        service = start(models_dir, log, ACCESS_LOG="true", LOG_LEVEL="info")
+        service = launch(models_dir, log, SHIPPED)
         try:
             wait_until_ready(service)
             yield service, log

@@ -57,7 +57,7 @@ def rss_mb(pid: int) -> float:
 
 
 def connections_from(source: str, port: int) -> int:
-    """How many TCP connections from the address `source` a server on loopback's `port` holds open."""
+    """Count the TCP connections from the address `source` that a server on loopback's `port` holds open."""
     wanted = (_address("127.0.0.1", port), _address(source, 0).partition(":")[0])
     count = 0
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:

@@ -15,6 +15,7 @@ from benchmarks.faults.attacks import bundles, connection, files, others, runner
 from benchmarks.faults.attacks.bodies import near_boundaries
 from benchmarks.faults.attacks.rows import ROWS, chosen
 from benchmarks.faults.mutations import read_manifest
+from benchmarks.faults.process import ENVIRONMENT, SHIPPED
 from benchmarks.faults.usage import children_cpu_s, cpu_s, rss_mb
 from benchmarks.faults.wire import Connection
 from service.settings import Settings
@@ -30,6 +31,13 @@ def test_every_attack_has_a_row() -> None:
     assert [row.name for row in chosen(["3", "upgrades"])] == ["bitmaps", "upgrades"]
     with pytest.raises(ValueError, match="no such attack: 15"):
         chosen(["15"])
+
+
+def test_attacks_meet_the_settings_that_are_shipped() -> None:
+    assert SHIPPED.keys() == ENVIRONMENT.keys() - {"PROVIDER"}
+    for name, value in SHIPPED.items():
+        default = LIMITS[name.lower()].default
+        assert type(default)(value == "true" if isinstance(default, bool) else value) == default
 
 
 def test_the_bitmap_has_122_bytes_and_four_million_pixels() -> None:
@@ -55,9 +63,10 @@ def test_the_mask_fits_into_an_upload() -> None:
 
 @pytest.mark.parametrize("make", [files.png_of_tags, files.jpeg_of_tags, files.webp_of_tags])
 def test_a_file_of_tags_makes_pillow_warn_of_each(make: Callable[[], bytes]) -> None:
-    with warnings.catch_warnings(record=True) as caught, Image.open(io.BytesIO(make())) as opened:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        opened.getexif()
+        with Image.open(io.BytesIO(make())) as opened:
+            opened.getexif()
     assert len(caught) >= 60_000
     assert len(make()) <= LIMITS["score_file_bytes"].default
 

@@ -35,7 +35,7 @@ print(sha256(b"".join(b"".join(case(5, n).pieces) for n in range(40))).hexdigest
 
 
 def outcomes(times: int, attempt: Callable[[random.Random], object], *errors: type[Exception]) -> set[bool]:
-    """Whether the attempts succeeded: True, False, or both."""
+    """Collect the outcomes of the attempts: True for a success, False for a failure."""
     seen = set()
     for number in range(times):
         try:

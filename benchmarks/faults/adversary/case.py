@@ -18,9 +18,9 @@ class Case:
     """Between two pieces."""
     ending: Ending = "read"
     requests: int = 1
-    """How many requests the bytes hold; each may cost the fixed part of the allowance."""
+    """The number of requests in the bytes; each may cost the fixed part of the allowance."""
     heavy: bool = False
-    """Whether the request legitimately asks for much work, so that only a stall of the loop is a finding."""
+    """True if the request legitimately asks for much work, so that its processor time is no finding."""
 
     @property
     def size(self) -> int:

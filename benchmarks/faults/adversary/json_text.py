@@ -198,7 +198,7 @@ HEAVY = {
 
 
 def _much(path: str, members: list[tuple[str, str]]) -> bool:
-    """Whether a valid request with these fields draws or writes far more than one picture."""
+    """Return True if a valid request with these fields draws or writes far more than one picture."""
     values = dict(members)
     prompt = path.startswith("/v1") and (len(values.get("prompt", "")) > 100 or "9" in values.get("size", ""))
     return prompt or "4096" in values.get("n", "") or values.get("n") == "256"

@@ -13,7 +13,7 @@ CHILDREN_S = 0.300
 """Processor time that the workers for images may spend on one case, in addition to PER_KB_S."""
 STALL_S = 0.050
 LOG_BYTES = 3_000
-"""Of log for each request. A line of the access log has some hundred bytes."""
+"""Most bytes of log for each request. A line of the access log has some hundred bytes."""
 ALLOWED_5XX = (503, 504)
 
 
@@ -68,7 +68,7 @@ def _of_log(log: bytes, requests: int) -> list[Excess]:
 
 
 def is_object(line: bytes | str) -> bool:
-    """Whether the line is a JSON object."""
+    """Return True for a JSON object."""
     try:
         return isinstance(json.loads(line), dict)
     except ValueError:

@@ -20,13 +20,13 @@ IDLE_SAMPLES = 6
 """So many samples without a running thread, and the case is taken as finished."""
 LONGEST_S = 30.0
 IGNORED_S = 0.05
-"""How long answers are left unread where they are ignored."""
+"""Seconds to leave answers unread where they are ignored."""
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 
 
 @dataclass
 class Cost:
-    """Of one case, or of several that ran together."""
+    """The cost of one case, or of several that ran together."""
 
     main_s: float = 0.0
     """Processor seconds of the service's main process, without the probe's share."""
@@ -140,7 +140,7 @@ async def _cancelled(tasks: list["asyncio.Task[None]"]) -> None:
 
 
 def _is_running(pid: int) -> bool:
-    """Whether a thread of the process or of its descendants runs, or waits for a processor."""
+    """Return True if a thread of the process or of its descendants runs or waits for a processor."""
     for process in (pid, *descendants(pid)):
         with contextlib.suppress(OSError):
             for stat in Path(f"/proc/{process}/task").iterdir():

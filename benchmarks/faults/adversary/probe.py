@@ -25,8 +25,8 @@ class Probe:
         self._slowest = 0.0
         self._count = 0
         self._sent: tuple[float, float, float] | None = None
-        """Of the probe that waits: when it was sent, how long the loop's thread had run by then, and how long
-        that thread and this process had waited for a processor."""
+        """For the probe that waits: the time at which it was sent, and by then the seconds that the loop's
+        thread had run, and that this thread and this process had waited for a processor."""
         self._begun = asyncio.Event()
         self._connection: Connection | None = None
         self._task = asyncio.ensure_future(self._run())
@@ -44,7 +44,7 @@ class Probe:
 
     @property
     def is_late(self) -> bool:
-        """Whether a probe waits longer than usual."""
+        """True while a probe waits longer than usual."""
         return self._sent is not None and time.perf_counter() - self._sent[0] > LATE_S
 
     async def close(self) -> None:

@@ -34,7 +34,9 @@ WARM = 0.25
 SAMPLE_EVERY = 50
 HUNG_S = 10.0
 LEAST_MINUTES = 10
-"""In less time memory says nothing."""
+"""In less time memory says nothing, and a run is also bounded by the clock."""
+CLOCK = 2
+"""A short run may take so many times its processor time by the clock. A busy machine gets fewer cases."""
 
 
 @dataclass
@@ -57,10 +59,11 @@ async def run(launch: Launch, minutes: float, seed: int, folder: Path) -> Findin
     time. What exceeds a limit when it is sent again alone is a finding, and is saved in the folder."""
     state = State()
     bar: tqdm[Any]
+    until = time.monotonic() + CLOCK * minutes * 60 if minutes < LEAST_MINUTES else float("inf")
     with tqdm(total=round(minutes * 60), unit="CPU s", desc="adversary") as bar:
-        while state.spent_s < minutes * 60:
+        while state.spent_s < minutes * 60 and time.monotonic() < until:
             with launch() as (service, log):
-                await _against(service, log, state, minutes * 60, seed, folder, bar)
+                await _against(service, log, state, (minutes * 60, until), seed, folder, bar)
             _end_of_process(state)
     lost = state.lost + [
         f"{count - PER_LABEL} more of {kind}: {label}"
@@ -103,15 +106,23 @@ async def replay(launch: Launch, path: Path) -> Finding:
 
 
 async def _against(
-    service: Service, log: Path, state: State, limit_s: float, seed: int, folder: Path, bar: "tqdm[Any]"
+    service: Service,
+    log: Path,
+    state: State,
+    end: tuple[float, float],
+    seed: int,
+    folder: Path,
+    bar: "tqdm[Any]",
 ) -> None:
-    """Send cases to one process until the time is over or it has to be started again."""
+    """Send cases to one process until it has to be started again, or until the end: seconds of processor
+    time, and a time of the clock."""
+    limit_s, until = end
     meter = Meter(service, log)
     await meter.calibrate()
     pid, before = service.process.pid, state.spent_s
     own = time.process_time()
     state.restart = False
-    while state.spent_s < limit_s and not state.restart:
+    while state.spent_s < limit_s and time.monotonic() < until and not state.restart:
         count = TOGETHER if state.cases % (TOGETHER_EVERY * TOGETHER) == 0 and state.cases else 1
         first = state.cases
         cases = tuple(generated(seed, first + n) for n in range(count))

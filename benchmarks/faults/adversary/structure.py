@@ -70,7 +70,7 @@ def _tensors(chance: Chance) -> Case:
 
 
 def _compressed(chance: Chance, encoding: str, body: bytes) -> bytes:
-    """As the encoding says; sometimes a bomb, sometimes damaged, sometimes in another encoding."""
+    """Compress as the encoding says; sometimes return a bomb, damage the result, or use another encoding."""
     if often(chance, 0.2):
         body = bytes(size(chance, BOMB_BYTES))
     deflate = encoding == "deflate" or often(chance, 0.1)

@@ -28,7 +28,7 @@ NICE = 10
 
 
 class Attacker:
-    """What an attack has at hand: connections from its own address, and a report of what happened."""
+    """Opens connections from its own address, and keeps a report of what happened."""
 
     def __init__(self, port: int, folder: Path) -> None:
         self.port = port

@@ -26,7 +26,7 @@ _MP_INDEX = [
     (0xB001, 4, 1, struct.pack(">I", 2)),
     (0xB002, 7, 32, struct.pack(">I", 8 + 2 + 3 * 12 + 4)),
 ]
-"""Of two images: version, number, and where the entries are."""
+"""The index of two images: its version, their number, and the offset of their entries."""
 
 
 def rle_bitmap() -> bytes:

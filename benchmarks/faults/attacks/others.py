@@ -9,7 +9,7 @@ from benchmarks.faults.wire import Connection, percentile, request
 
 RATE_PER_S = 40
 SOURCES = [f"127.0.1.{number}" for number in range(1, 17)]
-"""As many clients as keep each one far below the rate limit of the attack that sets one."""
+"""Enough clients to keep each of them far below the rate limit that some attacks set."""
 TIMEOUT_S = 10.0
 PICTURE = png()
 LARGE = request("GET", "/generate?n=64&scale=8&seed=1")
@@ -20,7 +20,7 @@ EVERY = 10
 
 @dataclass
 class Others:
-    """How many requests were sent, the seconds until each answer 200, and the other outcomes in `failed`."""
+    """Counts the requests sent, the seconds until each answer 200, and the other outcomes in `failed`."""
 
     sent: int = 0
     seconds: list[float] = field(default_factory=list)

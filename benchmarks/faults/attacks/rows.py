@@ -29,11 +29,11 @@ class Row:
     figures: Measurement | None = None
     """Taken when the attack has stopped and its connections are still open."""
     large: bool = False
-    """Whether another client also asks for large pictures, which must not wait for the attacker's."""
+    """Also measure a client that asks for large pictures, which must not wait for the attacker's."""
     least_s: float = 0.0
     """Seconds that the attack needs to do its harm, however short the drill is."""
     stdout: str = "file"
-    """Where the access log goes: "file", "unread", "broken", "closed" or "full"."""
+    """Destination of the access log: "file", "unread", "broken", "closed" or "full"."""
 
     @property
     def title(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.faults.attacks.others import RATE_PER_S, Others, measure, slowest_large
 from benchmarks.faults.attacks.rows import Row
 from benchmarks.faults.finding import Figure, Finding
-from benchmarks.faults.process import CLOSED, MODELS, ROOT, Service, launch, wait_until_ready
+from benchmarks.faults.process import CLOSED, MODELS, ROOT, SHIPPED, Service, launch, wait_until_ready
 from benchmarks.faults.usage import rss_mb
 from service.settings import Settings
 
@@ -33,8 +33,6 @@ SHARE = 95.0
 P99_MS = 150.0
 GROWTH_MB = 20.0
 LARGE_S = 2.0
-DEFAULTS = {"ACCESS_LOG": "true", "LOG_LEVEL": "info", "METRICS_CACHE_S": "1"}
-"""The drills of other kinds change these; an attack meets the service as it is shipped."""
 
 
 async def run(row: Row, share: float = 1.0, models_dir: Path = MODELS) -> Finding:
@@ -42,7 +40,7 @@ async def run(row: Row, share: float = 1.0, models_dir: Path = MODELS) -> Findin
     lost: list[str] = []
     figures: list[Figure] = []
     delay, timeout = (Settings.model_fields[f"drain_{name}_s"].default for name in ("delay", "timeout"))
-    environment = DEFAULTS | {"DRAIN_DELAY_S": str(delay)} | row.environment
+    environment = SHIPPED | row.environment
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "models"
         shutil.copytree(models_dir, root)
