@@ -9,8 +9,8 @@ import torch
 from training import data
 from training.data import Digits
 
-# The networks of the tests are tiny. Several threads gain nothing, and where another process keeps a core busy
-# they wait for each other: the tests of the theory then take minutes instead of seconds.
+# The networks of the tests are tiny, so several threads gain nothing. Where another process keeps a core
+# busy, they wait for each other: the tests of the theory then take minutes instead of seconds.
 torch.set_num_threads(1)
 
 FEW = Path(__file__).parent.parent / "mnist"

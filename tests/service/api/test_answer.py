@@ -1,4 +1,4 @@
-"""Long encodings run in a thread, so that the loop goes on with other requests; short ones do not pay for one."""
+"""Long encodings run in a thread, so that other requests are served meanwhile; short ones run on the loop."""
 
 import asyncio
 from collections.abc import Callable
