@@ -93,7 +93,7 @@ ROWS: Sequence[Row] = (
     Row(7, "empty-images", bodies.empty_images),
     Row(7, "boundaries", bodies.boundaries),
     Row(7, "bitmap-form", pictures.bitmap_form),
-    Row(8, "unread-log", logs.requests, figures=lost_lines, stdout="unread"),
+    Row(8, "unread-log", logs.requests, {"LOG_BUFFER_BYTES": "65536"}, figures=lost_lines, stdout="unread"),
     Row(8, "broken-log", logs.requests, figures=lost_lines, stdout="broken"),
     Row(8, "closed-log", logs.requests, figures=log_size, stdout="closed"),
     Row(8, "full-log", logs.requests, figures=lost_lines, stdout="full"),
