@@ -4,11 +4,19 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from training import data
 from training.data import Digits
 
 FEW = Path(__file__).parent.parent / "mnist"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Run torch on one thread: on small tensors several threads mostly wait for each other, and on a busy
+    machine that makes a test ten times slower."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
