@@ -95,8 +95,6 @@ async def _attacked(
         while time.monotonic() < until and (grown > GROWTH_MB or time.monotonic() < until - SETTLE_S + 3):
             await asyncio.sleep(0.5)
             grown = min(grown, rss_mb(pid) - before)
-        if row.least_s and row.figures:
-            await asyncio.sleep(row.least_s)
         figures.append(Figure("memory", grown, GROWTH_MB, " MB"))
         if row.figures is not None:
             try:
