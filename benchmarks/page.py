@@ -60,5 +60,6 @@ def main(arguments: Sequence[str]) -> None:
     files = [path.stat().st_size for path in (ROOT / "service" / "web").iterdir()]
     head = ["first digits, ms: median", "best", "worst", "files", "bytes"]
     row = [f"{value:.0f}" for value in (statistics.median(took), min(took), max(took))]
+    print("## page")
     print(table(head, [[*row, str(len(files)), f"{sum(files):,}"]]))
     print(f"\nPromised: {PROMISED_MS} ms, median of {NAVIGATIONS}.")
