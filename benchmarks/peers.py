@@ -107,8 +107,9 @@ def against_best(found: Mapping[str, Figures], columns: Sequence[Column], title:
         cells = [title(column), other]
         for graph in ("", PLAIN):
             own = [name for name in found if name in {f"{our}{graph}" for our in OURS}]
-            our = max(own, key=lambda name: found[name].rate(column))
-            cells.append(times(ratio(found[our].rates(column), found[other].rates(column))))
+            our = max(own, key=lambda name: found[name].rate(column), default=None)
+            factor = None if our is None else ratio(found[our].rates(column), found[other].rates(column))
+            cells.append("not measured" if factor is None else times(factor))
         rows.append(cells)
     return table(["", "best peer", "our best, our graph", "our best, the peers' graph"], rows)
 

@@ -66,6 +66,8 @@ def test_the_factor_is_of_the_best_in_the_same_round_with_both_graphs() -> None:
     in_words = peers.against_best(found, [COLUMN], peers.in_words).splitlines()[-1]
     assert in_words == "| one image in JSON, 2 clients | fast | 3.50x | 1.00x |"
     assert len(peers.report(found, [COLUMN, GRID]).splitlines()) == 8
+    del found[f"{one}{peers.PLAIN}"], found[f"{two}{peers.PLAIN}"]
+    assert peers.against_best(found, [COLUMN]).endswith("| fast | 3.50x | not measured |")
     assert peers.processor(found, [COLUMN]).splitlines()[-1] == "| fast | 10 |"
 
 
