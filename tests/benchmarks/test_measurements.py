@@ -1,9 +1,11 @@
 """Every measured figure in the pages is as its record has it, and no record is silently out of date."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import COMMANDS
 from benchmarks.measurements.loose import loose
 from benchmarks.measurements.pages import names, pages, render
 from benchmarks.measurements.record import Record, load
@@ -53,3 +55,21 @@ def test_figures_stand_in_blocks() -> None:
                 found.append(f"{page}:{one.line}: {one.text[:120]}")
     assert not found, "measured figures belong into blocks (docs/measurements), others into NOT_MEASURED"
     assert excused == NOT_MEASURED.keys() | NOT_MEASURED_PROSE.keys(), "remove exceptions that excuse nothing"
+
+
+@pytest.mark.parametrize("folder", ["service", "training", "benchmarks"])
+def test_code_states_no_speed_factors(folder: str) -> None:
+    """Nothing measures them there; a comment may name the command that does."""
+    factor = re.compile(r"(?:twice|\w+ times) (?:as )?(?:fast|slow)|costs \w+ times")
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if (match := factor.search(path.read_text()))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_the_command_of_a_record_is_a_benchmark(record: Record) -> None:
+    assert record.command.split()[:3] == ["python", "-m", "benchmarks"]
+    assert record.command.split()[3] in COMMANDS
