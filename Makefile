@@ -11,7 +11,7 @@ include deploy/images.env
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train test clients test-clients test-ray web test-web test-hostile hostile check check-models openapi settings lock audit sbom image pin
+.PHONY: help serve train quick test clients test-clients test-ray web test-web test-hostile hostile mutants check check-models openapi settings lock audit sbom image pin
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,9 @@ serve: $(SERVICE)/installed ## serve models/ on 127.0.0.1:8000; ARGS="--port 900
 train: $(DEV)/installed ## train one recipe: RECIPE=gan, ARGS="--seed 1" for flags
 	$(if $(RECIPE),,$(error which recipe? For example: make train RECIPE=gan))
 	$(DEV)/bin/python -m training train $(RECIPE) $(ARGS)
+
+quick: $(DEV)/installed ## ruff and the tests of what changed since the last commit, in at most 20 s
+	$(DEV)/bin/python -m tests.quick $(ARGS)
 
 test: check ## check, then every test whose tools are here, and a list of what was left out; ARGS="-k batcher" chooses
 	$(DEV)/bin/python -m tests.everything $(ARGS)
@@ -40,8 +43,11 @@ web: $(WEB)/installed ## install playwright and axe for test-web; needs npm
 test-web: $(WEB)/installed ## test the pages in Chromium, which has to be there; ARGS as for test
 	$(DEV)/bin/python -m pytest tests/web $(ARGS)
 
-test-hostile: $(DEV)/installed $(HOSTILE)/installed ## a short form of the drills with schemathesis and atheris
-	$(DEV)/bin/python -m benchmarks faults api decoder parser --share 0.02
+test-hostile: $(DEV)/installed $(HOSTILE)/installed ## short forms of schemathesis, atheris and generated attacks
+	$(DEV)/bin/python -m benchmarks faults api decoder parser adversary --share 0.02
+
+mutants: $(DEV)/installed ## small wrong changes that no test notices; ARGS="--module service/rate.py --sample 50"
+	$(DEV)/bin/python -m tests.mutants $(ARGS)
 
 hostile: $(HOSTILE)/installed ## install what `python -m benchmarks faults` fuzzes with
 

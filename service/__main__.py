@@ -2,13 +2,19 @@
 
 import argparse
 import json
+import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from types import FrameType
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from service.engine.workers import any_alive
 from service.settings import Settings
 
 USAGE, CANNOT_START = 2, 3
@@ -26,15 +32,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name = str(field["loc"][0])
             print(f"error: {name.upper()} (--{_flag(name)}): {field['msg']}", file=sys.stderr)
         return USAGE
-    return {"serve": serve, "check-models": check_models, "openapi": openapi}[command](settings)
+    try:
+        return {"serve": serve, "check-models": check_models, "openapi": openapi}[command](settings)
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise
+        print(
+            "error: onnxruntime is not installed: pip install '.[cpu]', or '.[cuda]' for NVIDIA GPUs",
+            file=sys.stderr,
+        )
+        return CANNOT_START
 
 
 def serve(settings: Settings) -> int:
-    """Serves until a signal ends it."""
+    """Serve until a signal ends it."""
+    # Process 1 of a container ignores signals without a handler.
+    signal.signal(signal.SIGTERM, _end_at_once)
+    if hasattr(signal, "SIGHUP"):
+        # It reloads the models once they are served. Until then it would end the process.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from service import logs
     from service.app import create_app, load_models
+    from service.engine.memory import return_large_blocks
     from service.server import Server
 
+    return_large_blocks()
     streams = logs.ProcessLogs(settings.log_buffer_bytes)
     logs.configure(settings.log_level, streams.stderr)
     registry = _or_reason(lambda: load_models(settings))
@@ -46,9 +68,12 @@ def serve(settings: Settings) -> int:
 
 
 def check_models(settings: Settings) -> int:
-    """Proves every bundle, whatever becomes of the others, and says so a line each."""
-    from service.engine.bundle import BundleError, load_bundle
+    """Test every bundle, even after a bad one, and print a line for each."""
+    from service.engine.bundle import load_bundle
     from service.engine.folders import find_bundles
+    from service.engine.loading import load_all
+    from service.engine.refusal import BundleError
+    from service.engine.runs import Runs
     from service.engine.session import ProviderError
 
     folders = _or_reason(lambda: find_bundles(settings.models_dir))
@@ -56,8 +81,10 @@ def check_models(settings: Settings) -> int:
         return CANNOT_START
     code = 0
     for folder in folders:
+        runs = Runs()
+        load = partial(load_bundle, provider=settings.provider, runs=runs)
         try:
-            bundle = load_bundle(folder, settings.provider)
+            (bundle,) = load_all([folder], load, 1, settings.proof_timeout_s)
         except (BundleError, ProviderError) as error:
             print(f"bad  {error}")
             code = CANNOT_START
@@ -66,6 +93,8 @@ def check_models(settings: Settings) -> int:
             exactly = "to the byte" if bundle.exact else "within its tolerance"
             roles = ", ".join(bundle.sessions)
             print(f"good {folder}: {roles} on {provider}; self-test {exactly}; digest {bundle.digest[:12]}")
+        finally:
+            runs.close()
     return code
 
 
@@ -97,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("openapi", help="print the API's OpenAPI document as JSON")
     for name, field in Settings.model_fields.items():
         _add(serving, name, field)
-        if name in ("models_dir", "provider"):
+        if name in ("models_dir", "provider", "proof_timeout_s"):
             _add(checking, name, field)
     return top
 
@@ -120,7 +149,7 @@ def _flag(name: str) -> str:
 
 def _or_reason(load: Any) -> Any:
     """What `load` gives; None, and the reason on standard error, where the service cannot start."""
-    from service.engine.bundle import BundleError
+    from service.engine.refusal import BundleError
     from service.engine.session import ProviderError
     from service.traces import TracesError
 
@@ -131,5 +160,25 @@ def _or_reason(load: Any) -> Any:
         return None
 
 
+def _end_at_once(number: int, _frame: FrameType | None) -> None:
+    """End a process that does not serve yet; the server replaces this handler."""
+    os._exit(128 + number)
+
+
+def leave() -> NoReturn:
+    """Run the command and end the process, also when threads are stuck in onnxruntime: the interpreter would
+    otherwise wait for them, or crash in them."""
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    if any_alive():
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave()

@@ -40,7 +40,7 @@ from service.handlers import CatchAll, install
 from service.imaging.workers import ImageWorkers
 from service.logs import ProcessLogs
 from service.metrics import Metrics
-from service.middleware import EXPOSED_HEADERS, Envelope
+from service.middleware import EXPOSED_HEADERS, Envelope, Refusals
 from service.rate import Buckets, RateLimit
 from service.settings import Settings
 from service.shortcut import Shortcut
@@ -102,7 +102,15 @@ def create_app(settings: Settings, registry: Registry | None = None, logs: Proce
     metrics = Metrics(logs.lost, settings.metrics_cache_s)
     body_memory = _body_memory(settings)
     image_workers = _image_workers(settings, body_memory)
-    state = State(settings, metrics, Keys(settings.admin_keys), image_workers, body_memory)
+    access_log = AccessLog(logs.stdout.write) if settings.access_log else None
+    state = State(
+        settings,
+        metrics,
+        Keys(settings.admin_keys),
+        image_workers,
+        body_memory,
+        Refusals(metrics, access_log),
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -117,6 +125,7 @@ def create_app(settings: Settings, registry: Registry | None = None, logs: Proce
         version=__version__,
         summary="Handwritten digits from trained generative adversarial networks.",
         lifespan=lifespan,
+        redirect_slashes=False,  # The redirect would name whatever host the client has sent.
         redoc_url=None,
         docs_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -147,7 +156,6 @@ def create_app(settings: Settings, registry: Registry | None = None, logs: Proce
         )
     if settings.traces:
         app.add_middleware(traces.Traced, tracer=traces.exporting())
-    access_log = AccessLog(logs.stdout.write) if settings.access_log else None
     app.add_middleware(Envelope, metrics=metrics, access_log=access_log)
     return app
 
@@ -175,4 +183,7 @@ def load_models(settings: Settings) -> Registry:
         threads=settings.threads or available_threads(),
         max_batch=settings.max_batch,
         queue_images=settings.queue_images,
+        queue_s=settings.queue_s,
+        run_limit_s=settings.deadline_s,
+        proof_timeout_s=settings.proof_timeout_s,
     )

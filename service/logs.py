@@ -70,8 +70,6 @@ def configure(level: str, writer: LogWriter) -> None:
     logging.captureWarnings(True)
     logging.basicConfig(level=level.upper(), handlers=[WriterHandler(writer)], force=True)
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))
-    # It warns of every request to upgrade to HTTP/2 or websockets, which any client can send.
-    logging.getLogger("uvicorn.error").addFilter(lambda record: "pgrade" not in record.getMessage())
     sys.unraisablehook = _unraisable
     threading.excepthook = _thread_ended
 

@@ -75,6 +75,7 @@ class Metrics:
         if self._models is not None:
             _render_networks(out, self._models)
             _render_models(out, self._models)
+            _render_queues(out, self._models)
         return generate_latest(self._process) + out.render()
 
     def _render_requests(self, out: Exposition) -> None:
@@ -150,10 +151,24 @@ def _render_models(out: Exposition, models: Registry) -> None:
     out.family("mnist_gan_reloads_total", "counter", "Reloads, loads and unloads of models.")
     for outcome, count in models.changes.items():
         out.sample("mnist_gan_reloads_total", labels({"outcome": outcome}), count)
-    out.family("mnist_gan_queue_images", "gauge", "Images waiting or running.")
-    out.sample("mnist_gan_queue_images", "", models.pool.images)
-    out.family("mnist_gan_queue_images_limit", "gauge", "QUEUE_IMAGES.")
-    out.sample("mnist_gan_queue_images_limit", "", models.pool.limit)
+
+
+def _render_queues(out: Exposition, models: Registry) -> None:
+    queues = [getattr(model, role).backlog for model in models.models() for role in model.manifest.roles]
+    out.family("mnist_gan_queue_images", "gauge", "Images waiting or running, over all networks.")
+    out.sample("mnist_gan_queue_images", "", sum(queue.images for queue in queues))
+    out.family("mnist_gan_queue_images_limit", "gauge", "QUEUE_IMAGES, for each network.")
+    out.sample("mnist_gan_queue_images_limit", "", models.pool.bounds.images)
+    out.family(
+        "mnist_gan_queue_work_seconds", "gauge", "Measured work waiting or running, over all networks."
+    )
+    out.sample("mnist_gan_queue_work_seconds", "", sum(queue.seconds for queue in queues))
+    out.family(
+        "mnist_gan_queue_fill",
+        "gauge",
+        "Share of QUEUE_IMAGES or QUEUE_S that the fullest queue of a network uses.",
+    )
+    out.sample("mnist_gan_queue_fill", "", max((queue.fill for queue in queues), default=0))
 
 
 def _seconds(out: Exposition, name: str, which: str, histogram: Histogram) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access_log import AccessLog
+from service.errors import ServiceError
 from service.handlers import CLIENT_CLOSED_REQUEST
 from service.metrics import Metrics
 
@@ -76,8 +77,9 @@ class Envelope:
             # The server cancels the handler of a connection that was cut; any other cancellation goes on.
             if "cut" not in state:
                 raise
-            status = state["cut"]
-            state["error_code"] = "client-left" if status == CLIENT_CLOSED_REQUEST else "too-slow"
+            cut: ServiceError = state["cut"]
+            status = cut.status
+            state["error_code"] = cut.code
         finally:
             ns = time.perf_counter_ns() - start
             self._count(scope, state, status, ns)
@@ -110,9 +112,41 @@ class Envelope:
         )
 
 
+class Refusals:
+    """Records in the access log and the metrics what the server refuses before it reaches the application."""
+
+    def __init__(self, metrics: Metrics, access_log: AccessLog | None = None) -> None:
+        self._metrics = metrics
+        self._access_log = access_log
+
+    def refused(self, client: str | None, status: int, code: str) -> None:
+        """Record a request that was answered with `status` and never parsed as a whole."""
+        self._metrics.answered("other", "other", status, 0)
+        self._metrics.failed(code)
+        if self._access_log is not None:
+            self._access_log.write(
+                request_id=_new_request_id(),
+                client=client,
+                method=None,
+                path=None,
+                status=status,
+                size=0,
+                ns=0,
+                code=code,
+            )
+
+    def cut(self, code: str) -> None:
+        """Count a connection that was cut after its request had been answered and logged."""
+        self._metrics.failed(code)
+
+
 def _request_id(scope: Scope) -> str:
     """The caller's X-Request-ID if it is harmless to log, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             return str(value, "ascii")
+    return _new_request_id()
+
+
+def _new_request_id() -> str:
     return f"{_random.getrandbits(64):016x}"

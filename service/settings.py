@@ -26,6 +26,8 @@ class Settings(BaseSettings):
 
     models_dir: Path = Path("models")
     """Folder with the bundles, as <name>/<version>/manifest.json."""
+    proof_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Most seconds that a bundle may take to load and pass its self-test; past it the bundle is refused."""
     default_model: str = "cgan"
     """The model that answers a request which names none."""
     provider: Literal["auto", "cuda", "cpu"] = "auto"
@@ -39,9 +41,13 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=64, ge=1, le=4096)
     """Most images in one run of a network; a larger request is split."""
     queue_images: int = Field(default=1024, ge=1)
-    """Most images waiting or running, over all models; past it the answer is 503 with Retry-After."""
+    """Most images waiting or running for one network; past it the answer is 503 with Retry-After."""
+    queue_s: float = Field(default=5.0, gt=0, le=3600)
+    """Most seconds of measured work waiting or running for one network; past it the answer is 503 with
+    Retry-After. An empty queue admits any request of up to QUEUE_IMAGES."""
     deadline_s: float = Field(default=10.0, gt=0, le=3600)
-    """Seconds that a request may take before the answer is 504."""
+    """Seconds that a request may take before the answer is 504. A single run of a network that takes longer
+    is ended."""
 
     json_body_bytes: int = Field(default=1 * MIB, ge=1)
     """Largest JSON body."""
@@ -78,6 +84,15 @@ class Settings(BaseSettings):
     """Seconds within which a connection must have sent its request's headers."""
     body_timeout_s: float = Field(default=30.0, gt=0)
     """Seconds within which a request's body must have arrived, counted from its headers."""
+    write_timeout_s: float = Field(default=20.0, gt=0)
+    """Seconds within which a client must take all of its answer that waits to be sent, or 64 KiB of it; past
+    it the connection is cut."""
+    unsent_bytes: int = Field(default=256 * MIB, ge=1)
+    """Most bytes of answers that wait for their readers, over all connections; past it the readers that take
+    longest are cut."""
+    max_connections: int = Field(default=4096, ge=1)
+    """Most connections at a time; past it a new one is answered 503 with Retry-After. Lowered at the start
+    where the system allows this process fewer open files."""
     keep_alive_s: int = Field(default=65, ge=1)
     """Seconds that an idle connection is kept; more than the 60 that proxies in front use."""
     drain_delay_s: float = Field(default=2.0, ge=0)

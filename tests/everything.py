@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chromium import chromium
+from tests.quick import ELSEWHERE
 
 ROOT = Path(__file__).parents[1]
 NO_TESTS = 5
@@ -44,15 +45,14 @@ TESTED_WHERE_POSSIBLE = (
 )
 TESTED_ELSEWHERE = (
     Suite("tests/ray, a Ray cluster of three nodes", "test-ray"),
-    Suite("the drills with schemathesis and atheris", "test-hostile"),
+    Suite("the drills with schemathesis, atheris and generated attacks", "test-hostile"),
+    Suite("mutation testing", "mutants"),
 )
-FOLDERS = ("tests/web", "tests/clients", "tests/ray")
-"""Folders that the first run of pytest leaves to the suites."""
 
 
 def main(arguments: Sequence[str], run: Callable[[Sequence[str]], int]) -> int:
     """Run the tests with `run`, which returns a command's exit code. Return 0 if all that ran passed."""
-    ignored = [f"--ignore={folder}" for folder in FOLDERS]
+    ignored = [f"--ignore={folder}" for folder in ELSEWHERE]
     code = run([sys.executable, "-m", "pytest", *ignored, *arguments])
     reason = ", no test was chosen" if code == NO_TESTS else ""
     failed = [f"tests (exit code {code}{reason})"] if code else []

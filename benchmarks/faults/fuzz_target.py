@@ -2,7 +2,7 @@
 
     .venv-hostile/bin/python -m benchmarks.faults.fuzz_target decoder -runs=500000 -timeout=60
 
-libFuzzer ends the process at the first exception that is no ServiceError, and at an input that takes over a
+libFuzzer ends the process at the first exception that is no refusal, and at an input that takes over a
 second: of the processor, since a busy machine may stop anything for that long.
 """
 
@@ -26,6 +26,7 @@ with atheris.instrument_imports(include=["service", "PIL"]):
     from service.api.tensors import parse
     from service.errors import ServiceError
     from service.imaging.decode import ImageLimits, decode
+    from service.imaging.errors import ImageError
 
 LIMITS = ImageLimits(1024 * 1024, 4_000_000)
 LONGEST_S = 1.0
@@ -82,7 +83,7 @@ def main() -> None:
 
     def one(data: bytes) -> None:
         start = time.process_time()
-        with contextlib.suppress(ServiceError):
+        with contextlib.suppress(ServiceError, ImageError):
             target(data)
         if time.process_time() - start > LONGEST_S:
             raise RuntimeError(f"took {time.process_time() - start:.1f} s of the processor")

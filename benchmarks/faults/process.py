@@ -26,6 +26,9 @@ ENVIRONMENT = {
     "LOG_LEVEL": "warning",
     "METRICS_CACHE_S": "0",
 }
+SHIPPED = {"ACCESS_LOG": "true", "LOG_LEVEL": "info", "DRAIN_DELAY_S": "2", "METRICS_CACHE_S": "1"}
+"""The defaults of the settings that ENVIRONMENT changes, for drills of the service as it is shipped."""
+CLOSED = -1
 ADMIN_KEY = "drills-need-an-admin-key"
 
 
@@ -92,16 +95,44 @@ def serving(models_dir: Path = MODELS, port: int | None = None, **environment: s
             service.process.wait()
 
 
+@contextmanager
+def logging_service(models_dir: Path = MODELS) -> Iterator[tuple[Service, Path]]:
+    """A service with its default logs, which both go to the file that is given with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        service = launch(models_dir, log, SHIPPED)
+        try:
+            wait_until_ready(service)
+            yield service, log
+        finally:
+            service.process.kill()
+            service.process.wait()
+
+
 def start(models_dir: Path, log: Path, port: int | None = None, **environment: str) -> Service:
     """The process, perhaps not ready yet; the caller ends it."""
+    return launch(models_dir, log, environment, port=port)
+
+
+def launch(
+    models_dir: Path,
+    log: Path,
+    environment: dict[str, str],
+    *,
+    port: int | None = None,
+    access_log: int | None = None,
+) -> Service:
+    """Like `start`. Both logs go to the file `log`, unless `access_log` is a file descriptor for standard
+    output, or CLOSED for none."""
     port = port or free_port()
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "serve", "--port", str(port), "--models-dir", str(models_dir)],
             cwd=ROOT,
             env=os.environ | ENVIRONMENT | {"ADMIN_KEYS": ADMIN_KEY} | environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
+            stdout=out if access_log in (None, CLOSED) else access_log,
+            stderr=out,
+            preexec_fn=(lambda: os.close(1)) if access_log == CLOSED else None,
         )
     return Service(process, port, log)
 

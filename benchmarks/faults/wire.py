@@ -24,8 +24,10 @@ class Connection:
         self.open = True
 
     @classmethod
-    async def to(cls, port: int) -> Self:
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**24))
+    async def to(cls, port: int, source: str = "127.0.0.1") -> Self:
+        """A connection from `source`, an address of loopback: the service counts each as another client."""
+        streams = asyncio.open_connection("127.0.0.1", port, limit=2**24, local_addr=(source, 0))
+        return cls(*await streams)
 
     async def ask(self, request: bytes) -> Answer:
         """The answer; OSError or EOFError where there is none."""

@@ -12,6 +12,7 @@ from service.budget import Budget
 from service.engine.registry import Registry
 from service.imaging.workers import ImageWorkers
 from service.metrics import Metrics
+from service.middleware import Refusals
 from service.settings import Settings
 
 
@@ -25,6 +26,8 @@ class State:
     image_workers: ImageWorkers
     body_memory: Budget
     """Bytes of large request bodies while they arrive or are decoded."""
+    refusals: Refusals
+    """Records what the server refuses before it reaches the application."""
     models: Registry | None = None
     """The models, once they are loaded."""
     draining: bool = False

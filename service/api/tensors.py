@@ -5,17 +5,20 @@ Inference-Header-Content-Length says where the JSON ends. Raw tensors are little
 https://github.com/kserve/open-inference-protocol
 """
 
+import asyncio
 import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.body import validated
 from service.engine.session import Array
-from service.errors import ServiceError, fields_of, invalid
+from service.errors import ServiceError
+from service.schemas import MAX_IMAGES
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),
@@ -25,6 +28,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 DATATYPES = {dtype.name: name for name, dtype in DTYPES.items()}
 """The protocol's names of numpy's types."""
 HEADER_LENGTH = "Inference-Header-Content-Length"
+PIECE_NUMBERS = 16 * 28 * 28
+"""So many numbers are written in one turn of the event loop, which takes about a millisecond."""
 
 
 class _Part(BaseModel):
@@ -66,6 +71,8 @@ class InferParameters(_Part):
 class InferRequest(_Part):
     """A request to infer, as the Open Inference Protocol has it. Other parameters than these are refused."""
 
+    max_items: ClassVar[int] = 262_144
+
     id: Annotated[str, Field(max_length=128)] | None = None
     model_name: str | None = None
     """KServe's client says it here too; the path's counts."""
@@ -76,9 +83,14 @@ class InferRequest(_Part):
     outputs: Annotated[list[InferOutput], Field(max_length=8)] | None = None
 
 
-def parse(body: bytes, header_length: str | None, json_limit: int) -> tuple[InferRequest, dict[str, Array]]:
-    """The request, and its inputs by name. ServiceError 422 for what is not as the protocol has it, 413 for
-    more JSON than `json_limit` bytes."""
+def parse(
+    body: bytes, header_length: str | None, json_limit: int, numbers_max: int = 2**31
+) -> tuple[InferRequest, dict[str, Array]]:
+    """Return the request, and its inputs by name.
+
+    Raises ServiceError 422 for a body that the protocol does not allow or an input of more than `numbers_max`
+    numbers, and 413 for more than `json_limit` bytes of JSON.
+    """
     size = len(body)
     if header_length is not None:
         if not re.fullmatch(r"[0-9]{1,20}", header_length) or int(header_length) > size:
@@ -86,15 +98,17 @@ def parse(body: bytes, header_length: str | None, json_limit: int) -> tuple[Infe
         size = int(header_length)
     if size > json_limit:
         raise ServiceError(413, "body-too-large", f"the JSON exceeds {json_limit:,} bytes: send raw tensors")
-    try:
-        asked = InferRequest.model_validate_json(body[:size])
-    except ValidationError as error:
-        raise invalid(error, "body", fields_of(InferRequest)) from None
+    asked = validated(body[:size], InferRequest)
     raw = memoryview(body)[size:]
     tensors: dict[str, Array] = {}
     for given in asked.inputs:
         if given.name in tensors:
             raise _wrong_input(given, "give it once")
+        # A size of 0 hides no others: numpy multiplies them all the same, and overflows.
+        if math.prod(size or 1 for size in given.shape) > numbers_max:
+            raise _wrong_input(
+                given, f"its shape has more than {numbers_max:,} numbers: send 1 to {MAX_IMAGES} rows"
+            )
         length = given.parameters.binary_data_size
         if length is None:
             tensors[given.name] = _from_json(given)
@@ -106,18 +120,32 @@ def parse(body: bytes, header_length: str | None, json_limit: int) -> tuple[Infe
     return asked, tensors
 
 
-def compose(head: Mapping[str, Any], name: str, output: Array, *, raw: bool) -> tuple[bytes, int | None]:
-    """The body of an answer: `head`'s members and the output. Beside it the length of its JSON where the
+async def compose(
+    head: Mapping[str, Any], name: str, output: Array, *, raw: bool
+) -> tuple[bytes, int | None]:
+    """Return the body of an answer, with `head`'s members and the output, and the length of its JSON if the
     output follows raw, else None."""
     datatype = DATATYPES[output.dtype.name]
     entry: dict[str, Any] = {"name": name, "datatype": datatype, "shape": list(output.shape)}
     if not raw:
-        entry["data"] = output.ravel().tolist()
-        return json.dumps({**head, "outputs": [entry]}).encode(), None
+        text = json.dumps({**head, "outputs": [entry]})
+        end = len("}]}")
+        return f'{text[:-end]}, "data": [{await _numbers(output)}]}}]}}'.encode(), None
     tail = output.astype(DTYPES[datatype], copy=False).tobytes()
     entry["parameters"] = {"binary_data_size": len(tail)}
-    text = json.dumps({**head, "outputs": [entry]}).encode()
-    return text + tail, len(text)
+    written = json.dumps({**head, "outputs": [entry]}).encode()
+    return written + tail, len(written)
+
+
+async def _numbers(output: Array) -> str:
+    """Return the numbers as JSON, separated by commas, and let other requests run between pieces of them."""
+    flat = output.ravel()
+    pieces = []
+    for start in range(0, flat.size, PIECE_NUMBERS):
+        if start:
+            await asyncio.sleep(0)
+        pieces.append(json.dumps(flat[start : start + PIECE_NUMBERS].tolist())[1:-1])
+    return ", ".join(pieces)
 
 
 def wrong(detail: str) -> ServiceError:

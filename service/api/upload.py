@@ -49,7 +49,7 @@ def documentation(
         f"example{number}": {"summary": summary, "value": value}
         for number, (summary, value) in enumerate(examples.items(), 1)
     }
-    files = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}}
     content = {
         # First, so that it is what /docs shows: a form's example would need a file at hand.
         "application/json": {"schema": reference(request), "examples": named},

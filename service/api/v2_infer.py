@@ -1,6 +1,6 @@
 """POST /v2/models/{name}/infer: the Open Inference Protocol's inference, on any network of any bundle."""
 
-import asyncio
+import math
 import re
 import time
 from typing import Any
@@ -24,8 +24,6 @@ from service.schemas import MAX_IMAGES
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=BareRoute)
 
-INLINE_NUMBERS = 16 * 28 * 28
-"""So many numbers are written as JSON on the event loop: more take longer than a thread costs."""
 LEAST_COMPRESSED = 1024
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
@@ -112,7 +110,9 @@ async def infer(request: Request) -> Response:
     body = await read_body(request, limits.infer_body_bytes)
     encoding = request.headers.get("content-encoding", "").strip().lower()
     body = decompressed(body, encoding, limits.infer_body_bytes)
-    asked, tensors = parse(body, request.headers.get(HEADER_LENGTH), limits.json_body_bytes)
+    widths = [math.prod(size or 1 for size in port.shape) for port in one.ports[0].values()]
+    numbers_max = MAX_IMAGES * max(widths)
+    asked, tensors = parse(body, request.headers.get(HEADER_LENGTH), limits.json_body_bytes, numbers_max)
     ((name, _),) = one.ports[1].items()
     raw = _is_raw(asked, name)
     until = sampling.deadline(request)
@@ -124,11 +124,7 @@ async def infer(request: Request) -> Response:
     if asked.id is not None:
         head["id"] = asked.id
 
-    def write() -> Response:
-        return _answer(*compose(head, name, output, raw=raw), _accepted(request))
-
-    small = raw or output.size <= INLINE_NUMBERS
-    return write() if small else await asyncio.to_thread(write)
+    return _answer(*await compose(head, name, output, raw=raw), _accepted(request))
 
 
 def _answer(body: bytes, json_length: int | None, encoding: str | None) -> Response:

@@ -1,8 +1,8 @@
 """Gathers rows of many requests into runs of one network, without a timer.
 
-What is submitted in the same turn of the event loop runs together; who is alone runs at once. Small runs
-happen on the loop, where a thread would cost more than it gives; large ones in threads, since onnxruntime
-releases the GIL.
+Rows that are submitted in the same turn of the event loop run together; a request that is alone runs at once.
+Short runs happen on the loop, where a thread would cost more than it gives; longer ones in threads, since
+onnxruntime releases the GIL.
 """
 
 import asyncio
@@ -10,14 +10,15 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
+from service.engine.backlog import Backlog
+from service.engine.cost import Cost
 from service.engine.job import Job, Slice, failure, gather
-from service.engine.pool import INLINE_ROWS, Pool
+from service.engine.pool import Outcome, Pool
 from service.engine.session import Array, Port
 from service.engine.statistics import Statistics
 from service.errors import ServiceError
@@ -25,10 +26,19 @@ from service.errors import ServiceError
 log = logging.getLogger(__name__)
 
 
-class Network(Protocol):
-    """What a batcher runs; a `Session`, in earnest."""
+LOOP_ROWS = 32
+LOOP_S = 0.005
+"""A run happens on the event loop if it has at most LOOP_ROWS rows and takes at most LOOP_S by estimate."""
+LOOP_LIMIT_S = 1.0
+"""Seconds after which a run on the loop is ended, whatever was estimated."""
+RUN_S = 0.015
+"""The rows of a run take at most RUN_S by estimate, so that other networks soon get a thread."""
 
-    def run(self, feeds: Mapping[str, Array]) -> Array: ...
+
+class Network(Protocol):
+    """A network that a batcher runs; in the service a `Session`. A run is ended after `limit_s` seconds."""
+
+    def run(self, feeds: Mapping[str, Array], limit_s: float = ...) -> Array: ...
 
 
 class Batcher:
@@ -41,13 +51,16 @@ class Batcher:
         *,
         max_batch: int,
         inputs: Mapping[str, Port],
+        cost: Cost | None = None,
     ) -> None:
         self.inputs = inputs
         """The arrays that `submit` must be given; the first axis is the batch."""
         self._rows = {name: (np.dtype(dtype), shape[1:]) for name, (dtype, shape) in inputs.items()}
         self.queued = False
-        """Whether the pool has it in line."""
+        """True while it waits for its turn in the pool."""
         self.statistics = Statistics()
+        self.cost = cost or Cost()
+        self.backlog = Backlog(pool.bounds, self.cost)
         self._network = network
         self._pool = pool
         self._max_batch = max_batch
@@ -57,6 +70,11 @@ class Batcher:
     def waiting(self) -> bool:
         return bool(self._jobs)
 
+    @property
+    def slow(self) -> bool:
+        """True if a full batch takes more than RUN_S, so that runs are shorter than MAX_BATCH."""
+        return self.cost.rows_within(RUN_S) < self._max_batch
+
     async def submit(self, feeds: Mapping[str, Array], deadline: float) -> Array:
         """The network's output for these rows ([n, ...] each); `deadline` is on the clock of time.monotonic.
 
@@ -64,11 +82,11 @@ class Batcher:
         drops the rows that have not been run.
         """
         size = self._check(feeds)
-        if self._pool.free_for(size) and time.monotonic() < deadline:
+        if self._pool.alone and self._may_run_at_once(size) and time.monotonic() < deadline:
             return self._at_once(feeds, size)
         loop = asyncio.get_running_loop()
         self.check_room(size)
-        self._pool.admit(size)
+        self.backlog.admit(size)
         job = Job(feeds, size, deadline, loop.create_future())
         self._jobs.append(job)
         self._pool.wake(self, loop)
@@ -87,28 +105,18 @@ class Batcher:
                 self._drop(job)
 
     def check_room(self, images: int) -> None:
-        """ServiceError 503 `queue-full`, or 422 `more-than-queue`, now rather than after the latents of a
-        request were drawn for nothing."""
+        """Raise ServiceError 503 `queue-full` or 422 `more-than-queue`, before the latents of a request are
+        drawn for nothing."""
         try:
-            self._pool.check(images)
+            self.backlog.check(images)
         except ServiceError:
             self.statistics.fail.add(0)
             raise
 
-    @contextmanager
-    def room(self, images: int) -> Iterator[None]:
-        """Holds room for so many while they are made ready, as uploads are decoded; ServiceError as
-        `check_room`. A `submit` right after, with no turn of the loop in between, finds it free."""
-        self.check_room(images)
-        self._pool.admit(images)
-        try:
-            yield
-        finally:
-            self._pool.release(images)
-
     def take(self, loop: asyncio.AbstractEventLoop) -> list[Slice]:
-        """Fills a run: first an equal share for every job, so that n = 256 cannot starve n = 1, then in order
-        of arrival. Jobs that were served and want more go to the end."""
+        """Fill a run of at most MAX_BATCH rows and about RUN_S: first an equal share for every job, so that
+        n = 256 cannot starve n = 1, then in order of arrival. Jobs that were served and want more go to the
+        end."""
         now = time.monotonic()
         clock = time.perf_counter_ns()
         for job in [job for job in self._jobs if job.future.done() or job.deadline <= now]:
@@ -116,7 +124,7 @@ class Batcher:
             job.expire()
         if not self._jobs:
             return []
-        room = self._max_batch
+        most_rows = room = min(self._max_batch, self.cost.rows_within(RUN_S))
         share = max(1, room // len(self._jobs))
         starts: dict[Job, int] = {}
         for most in (share, room):
@@ -136,55 +144,74 @@ class Batcher:
             if job.taken < job.size:
                 self._jobs.append(job)
         # A run on the loop ends before a timer could fire: only who waits for more than that needs one.
-        for job in self._jobs if self._max_batch - room <= INLINE_ROWS else [*self._jobs, *starts]:
+        for job in self._jobs if self.on_loop(most_rows - room) else [*self._jobs, *starts]:
             self._arm(job, loop)
         return [Slice(job, start, job.taken) for job, start in starts.items()]
 
-    def run(self, slices: list[Slice]) -> tuple[Array | None, float]:
-        """The output of these rows together, None if the network failed, and the seconds it took."""
-        return self._run({name: gather(slices, name) for name in slices[0].job.feeds})
+    def on_loop(self, rows: int) -> bool:
+        """True if a run of so many rows is short enough for the event loop."""
+        return rows <= LOOP_ROWS and self.cost.run_s(rows) <= LOOP_S
 
-    def _run(self, feeds: Mapping[str, Array]) -> tuple[Array | None, float]:
-        start = time.perf_counter()
+    def run(self, slices: list[Slice], on_loop: bool) -> Outcome:
+        """Run these rows together."""
+        return self._run({name: gather(slices, name) for name in slices[0].job.feeds}, on_loop)
+
+    def _run(self, feeds: Mapping[str, Array], on_loop: bool) -> Outcome:
         rows = len(next(iter(feeds.values())))
+        limit_s = LOOP_LIMIT_S if on_loop else self._pool.run_limit_s
         output = None
+        work = 0.0 if on_loop else self.cost.clock()
+        start = time.perf_counter()
         try:
-            output = self._network.run(feeds)
+            output = self._network.run(feeds, limit_s)
             if len(output) != rows:
                 raise ValueError(f"{len(output)} rows of output")
         except Exception:
             log.exception("a run of %d rows failed", rows)
             output = None
-        return output, time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        return Outcome(output, seconds, None if on_loop else self.cost.clock() - work)
+
+    def _may_run_at_once(self, size: int) -> bool:
+        return self.on_loop(size) and size <= min(self._max_batch, self.backlog.bounds.images)
 
     def _at_once(self, feeds: Mapping[str, Array], size: int) -> Array:
-        """What `submit` does for a caller that has the process to itself."""
+        """Do the work of `submit` for a caller that has the process to itself."""
         start = time.perf_counter_ns()
-        output, seconds = self._run(feeds)
+        outcome = self._run(feeds, on_loop=True)
         self.statistics.queue.add(0)
-        self._count(1, size, output, seconds)
-        outcome = self.statistics.fail if output is None else self.statistics.success
-        outcome.add(time.perf_counter_ns() - start)
-        if output is None:
+        self._count(1, size, outcome)
+        tally = self.statistics.fail if outcome.output is None else self.statistics.success
+        tally.add(time.perf_counter_ns() - start)
+        if outcome.output is None:
             raise failure()
-        return output
+        return outcome.output
 
-    def _count(self, requests: int, images: int, output: Array | None, seconds: float) -> None:
-        if output is None:
+    def _count(self, requests: int, images: int, outcome: Outcome) -> None:
+        work_s = outcome.work_s
+        # The clock of a short run costs more than it tells: those are measured where they were not short. A
+        # run that failed early says nothing about the cost; one that was ended for its length does.
+        if work_s is None and outcome.seconds > LOOP_S:
+            work_s = outcome.seconds
+        if work_s is not None and (outcome.output is not None or work_s > self.cost.run_s(images)):
+            self.cost.learn(images, work_s)
+        if outcome.output is None:
             self.statistics.undelivered["inference-failed"] += images
         else:
-            self.statistics.ran(requests, images, seconds)
+            self.statistics.ran(requests, images, outcome.seconds)
 
-    def deliver(self, slices: list[Slice], output: Array | None, seconds: float) -> None:
-        """Hands every job its rows, or the failure."""
-        self._count(len(slices), sum(part.size for part in slices), output, seconds)
-        if output is None:
+    def deliver(self, slices: list[Slice], outcome: Outcome) -> None:
+        """Hand every job its rows, or the failure, and free their places in the queue."""
+        images = sum(part.size for part in slices)
+        self.backlog.release(images)
+        self._count(len(slices), images, outcome)
+        if outcome.output is None:
             for part in slices:
                 part.job.fail(failure())
             return
         position = 0
         for part in slices:
-            part.deliver(output[position : position + part.size])
+            part.deliver(outcome.output[position : position + part.size])
             position += part.size
 
     def _check(self, feeds: Mapping[str, Array]) -> int:
@@ -205,7 +232,7 @@ class Batcher:
         job.taken = job.size
         if job in self._jobs:
             self._jobs.remove(job)
-        self._pool.release(images)
+        self.backlog.release(images)
         self.statistics.undelivered[reason] += images
 
     def _arm(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:

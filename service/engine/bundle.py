@@ -5,38 +5,25 @@ only the digest and the self-test catch it. Nothing here is trusted before it is
 names the file.
 """
 
-import base64
 import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
+from service.engine.cost import Cost
 from service.engine.landscape import Landscape, read_landscape
-from service.engine.session import Array, Port, Provider, Session
+from service.engine.refusal import BundleError
+from service.engine.runs import Runs
+from service.engine.selftest import check_generator, check_values, measured_cost
+from service.engine.session import Port, Provider, Session
 from service.errors import invalid
 from service.manifest import CLASSES, SIDE, File, GoldenValues, Manifest, Role, RoleName
 
 MANIFEST_BYTES = 16 * 1024 * 1024
 IMAGE = Port("uint8", (None, SIDE, SIDE))
 LABEL = Port("int64", (None,))
-
-
-class BundleError(Exception):
-    """A bundle, or the folder of bundles, cannot be served; the message names the file and what is wrong."""
-
-    def __init__(self, path: Path, wrong: str) -> None:
-        super().__init__(f"{path}: {wrong}")
-        self.path = path
-        self.wrong = wrong
-
-    def within(self, models_dir: Path) -> str:
-        """The message for callers: nothing of where the models' folder lies."""
-        if self.path == models_dir:
-            return f"the models' folder {self.wrong}"
-        return f"{self.path.relative_to(models_dir)}: {self.wrong}"
 
 
 @dataclass(frozen=True)
@@ -65,32 +52,45 @@ class Bundle:
     """How the model learned, where the bundle says."""
     landscapes: dict[str, Landscape]
     """Of those directions that bend, by name."""
+    costs: dict[RoleName, Cost]
+    """Each network's cost as it was measured here."""
 
 
-def load_bundle(folder: Path, provider: Provider) -> Bundle:
-    """The bundle in models/<name>/<version>/; BundleError where anything is amiss, ProviderError for CUDA."""
+def load_bundle(
+    folder: Path, provider: Provider, runs: Runs | None = None, digest: str | None = None
+) -> Bundle:
+    """Load and test the bundle in models/<name>/<version>/; closing `runs` ends the tests.
+
+    Raises BundleError if anything in it is wrong, or if its manifest has another sha256 than `digest`, and
+    ProviderError if CUDA is demanded and missing.
+    """
     data = read_inside(folder, "manifest.json", MANIFEST_BYTES)
+    found = hashlib.sha256(data).hexdigest()
+    if digest is not None and found != digest:
+        raise BundleError(folder / "manifest.json", "was replaced during the self-test: reload again")
     manifest = _parse(folder, data)
     sessions: dict[RoleName, Session] = {}
     for role in manifest.roles:
-        sessions[role] = _load_role(folder, manifest, role, provider)
-    exact = _test_generator(folder, manifest, sessions["generator"])
+        sessions[role] = _load_role(folder, manifest, role, provider, runs)
+    exact = check_generator(folder, manifest, sessions["generator"])
     for role in sessions:
         if role != "generator":
-            _test_values(folder, manifest, role, sessions[role])
-    for role, session in sessions.items():
-        _warm(folder / manifest.roles[role].file, session)
+            check_values(folder, manifest, role, sessions[role])
+    costs = {
+        role: measured_cost(folder / manifest.roles[role].file, session) for role, session in sessions.items()
+    }
     for entry in _looks(manifest):
         _verified(folder, entry)
     preview = folder / "preview.png"
     return Bundle(
         manifest,
-        hashlib.sha256(data).hexdigest(),
+        found,
         sessions,
         exact,
         read_inside(folder, preview.name, MANIFEST_BYTES) if preview.exists() else None,
         _history(folder, manifest),
         _landscapes(folder, manifest),
+        costs,
     )
 
 
@@ -153,12 +153,14 @@ def _parse(folder: Path, data: bytes) -> Manifest:
     return manifest
 
 
-def _load_role(folder: Path, manifest: Manifest, role: RoleName, provider: Provider) -> Session:
+def _load_role(
+    folder: Path, manifest: Manifest, role: RoleName, provider: Provider, runs: Runs | None
+) -> Session:
     entry = manifest.roles[role]
     path = folder / entry.file
     data = _verified(folder, entry)
     try:
-        session = Session(data, provider)
+        session = Session(data, provider, runs)
     except ValueError as error:
         raise BundleError(path, str(error)) from None
     inputs, outputs = contract(manifest, role)
@@ -216,79 +218,3 @@ def _describe(ports: dict[str, Port]) -> str:
         f"{name} {port.dtype}[{', '.join('batch' if n is None else str(n) for n in port.shape)}]"
         for name, port in ports.items()
     )
-
-
-def _test_generator(folder: Path, manifest: Manifest, session: Session) -> bool:
-    """Whether the golden latents gave the golden bytes; BundleError if they are further off than allowed."""
-    path = folder / manifest.roles["generator"].file
-    golden = manifest.golden.generator
-    expected = _images(folder, golden.images, len(golden.z))
-    if hashlib.sha256(expected.tobytes()).hexdigest() != golden.sha256:
-        raise BundleError(folder / "manifest.json", "golden.generator: the sha256 is not that of the images")
-    feeds: dict[str, Array] = {"z": np.array(golden.z, np.float32)}
-    feeds |= _labels(folder, golden.labels, len(expected)) if "label" in session.inputs else {}
-    images = _run(path, session, feeds, expected.shape)
-    if np.array_equal(images, expected):
-        return True
-    worst = int(np.abs(images.astype(np.int16) - expected).max())
-    if worst > golden.level_tolerance:
-        raise BundleError(
-            path, f"fails its self-test: pixels are off by up to {worst} levels, not {golden.level_tolerance}"
-        )
-    return False
-
-
-def _test_values(folder: Path, manifest: Manifest, role: RoleName, session: Session) -> None:
-    path = folder / manifest.roles[role].file
-    golden: GoldenValues = getattr(manifest.golden, role)
-    if len({len(row) for row in golden.values}) != 1:
-        raise BundleError(folder / "manifest.json", f"golden.{role}: the values are no table")
-    expected = np.array(golden.values, np.float64)
-    feeds: dict[str, Array] = {"image": _images(folder, golden.images, len(golden.values))}
-    feeds |= _labels(folder, golden.labels, len(expected)) if "label" in session.inputs else {}
-    shape = tuple(len(expected) if n is None else n for n in next(iter(session.outputs.values())).shape)
-    values = _run(path, session, feeds, shape).reshape(len(expected), -1)
-    if values.shape != expected.shape:
-        raise BundleError(path, f"fails its self-test: it gives {values.shape[1]} values per image")
-    worst = float(np.abs(values - expected).max())
-    if not worst <= golden.tolerance:  # Also when it is NaN.
-        raise BundleError(
-            path, f"fails its self-test: values are off by up to {worst:g}, not {golden.tolerance:g}"
-        )
-
-
-def _run(path: Path, session: Session, feeds: dict[str, Array], shape: tuple[int, ...]) -> Array:
-    try:
-        output = session.run(feeds)
-    except Exception as error:  # onnxruntime's errors have no common base of their own.
-        raise BundleError(path, f"fails to run: {str(error).splitlines()[0][:300]}") from None
-    if output.shape != shape:
-        raise BundleError(path, f"fails its self-test: it gives shape {output.shape} instead of {shape}")
-    return output
-
-
-def _images(folder: Path, encoded: str, count: int) -> Array:
-    """The golden images, uint8 [count, 28, 28]."""
-    try:
-        data = base64.b64decode(encoded, validate=True)
-    except ValueError:  # also of characters beyond ASCII, which are no binascii.Error
-        data = b""
-    if count == 0 or len(data) != count * SIDE * SIDE:
-        raise BundleError(folder / "manifest.json", f"golden: the images are not {count} of {SIDE}x{SIDE}")
-    return np.frombuffer(data, np.uint8).reshape(count, SIDE, SIDE)
-
-
-def _labels(folder: Path, labels: list[int] | None, count: int) -> dict[str, Array]:
-    if labels is None or len(labels) != count or not all(0 <= label < CLASSES for label in labels):
-        raise BundleError(folder / "manifest.json", f"golden: needs {count} labels of 0 to {CLASSES - 1}")
-    return {"label": np.array(labels, np.int64)}
-
-
-def _warm(path: Path, session: Session) -> None:
-    """One row of zeros, the commonest shape; the self-test has run larger ones already."""
-    feeds: dict[str, Array] = {
-        name: np.zeros([1 if size is None else size for size in port.shape], port.dtype)
-        for name, port in session.inputs.items()
-    }
-    output = next(iter(session.outputs.values()))
-    _run(path, session, feeds, tuple(1 if size is None else size for size in output.shape))

@@ -2,19 +2,26 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
+from service.engine.backlog import Bounds
 from service.engine.batcher import Batcher
-from service.engine.bundle import Bundle, BundleError, History, load_bundle, unchanged
+from service.engine.bundle import Bundle, History, load_bundle, unchanged
 from service.engine.folders import find_bundles
 from service.engine.landscape import Landscape
+from service.engine.loading import load_all
 from service.engine.memory import give_back
-from service.engine.pool import Pool
+from service.engine.pool import CLOSE_S, Pool
+from service.engine.proof import Prover
+from service.engine.refusal import BundleError
+from service.engine.runs import Runs
 from service.engine.session import Provider, ProviderError
+from service.engine.workers import Workers
 from service.errors import ServiceError
 from service.manifest import Manifest
 
@@ -86,15 +93,23 @@ class Registry:
         threads: int,
         max_batch: int,
         queue_images: int,
+        queue_s: float = math.inf,
+        run_limit_s: float = math.inf,
+        proof_timeout_s: float = 60.0,
     ) -> None:
-        """Every bundle of the folder. BundleError for the first that is bad, for a missing folder and for an
-        unknown default; ProviderError where CUDA is demanded and not to be had."""
+        """Load every bundle of the folder, each in at most `proof_timeout_s` seconds.
+
+        Raises BundleError for the first that is bad, for a missing folder and for an unknown default, and
+        ProviderError if CUDA is demanded and missing.
+        """
         self.default = default
-        self.pool = Pool(threads, queue_images)
+        self.pool = Pool(threads, Bounds(queue_images, queue_s), run_limit_s)
         self.changes = {"done": 0, "refused": 0}
         """How many changes served all that they found, and how many refused some of it."""
         self._models_dir = models_dir
-        self._changer = ThreadPoolExecutor(1, thread_name_prefix="change")
+        self._changer = Workers(1, "change")
+        self._runs = Runs(proof_timeout_s)
+        self._prover = Prover(provider, proof_timeout_s)
         folders = find_bundles(models_dir)
         known = {folder.parent.name for folder in folders}
         if default not in known:
@@ -103,17 +118,31 @@ class Registry:
                 models_dir, f"has no model {default!r}, the default: set DEFAULT_MODEL to one of {names}"
             )
 
-        def read(folder: Path) -> Model:
-            return _model(load_bundle(folder, provider), self.pool, max_batch)
+        def read(folder: Path, digest: str | None = None) -> Model:
+            return _model(load_bundle(folder, provider, self._runs, digest), self.pool, max_batch)
 
         self._read = read
-        with ThreadPoolExecutor(threads) as executor:
-            self._catalog = Catalog(_by_name(executor.map(read, folders)))
+        self._runs.watch()
+        try:
+            self._catalog = Catalog(_by_name(load_all(folders, read, threads, proof_timeout_s)))
+        except BaseException:
+            self._runs.close()
+            raise
 
     async def aside(self, change: Callable[[], Changed]) -> Changed:
-        """What `change`, such as `reload`, gives. Changes happen one after the other, in a thread of their
-        own: those that wait for their turn hold none of the threads that requests need."""
-        return await asyncio.get_running_loop().run_in_executor(self._changer, change)
+        """Run `change`, such as `reload`, in a thread and return its result. Changes happen one after the
+        other, in a thread of their own: those that wait hold none of the threads that requests need."""
+        future: Future[Changed] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(change())
+            except BaseException as error:
+                future.set_exception(error)
+
+        future.set_running_or_notify_cancel()
+        self._changer.submit(work)
+        return await asyncio.wrap_future(future)
 
     def reload(self) -> tuple[Unserved, ...]:
         """Serves what the folder holds now, as a restart would, and gives what was refused.
@@ -171,8 +200,10 @@ class Registry:
         return sorted(self._catalog.models.get(name, ()), reverse=True)
 
     def close(self) -> None:
-        """Ends the threads, once what they are at is over."""
-        self._changer.shutdown(wait=True, cancel_futures=True)
+        """End all runs and changes. A thread that is stuck in onnxruntime is left to end with the process."""
+        self._runs.close()
+        self._prover.close()
+        self._changer.close(CLOSE_S)
         self.pool.close()
 
     def _change(self, change: Callable[[], tuple[Unserved, ...]]) -> tuple[Unserved, ...]:
@@ -180,6 +211,7 @@ class Registry:
         try:
             return change()
         finally:
+            self._prover.end()
             give_back()
 
     def _reload(self) -> tuple[Unserved, ...]:
@@ -231,16 +263,18 @@ class Registry:
         return self._publish(models, [one for one in before.unserved if one.name != name] + gone)
 
     def _renew(self, folders: list[Path]) -> tuple[list[Model], list[Unserved]]:
-        """What these folders give, one after the other: requests need the processors too."""
+        """Load these folders one after the other, because requests need the processors too. Those that are
+        new or changed are tested in another process first."""
         models: list[Model] = []
         unserved: list[Unserved] = []
         for folder in folders:
             name, version = folder.parent.name, int(folder.name)
             held = self._catalog.models.get(name, {}).get(version)
             try:
-                models.append(
-                    held if held and unchanged(folder, held.manifest, held.digest) else self._read(folder)
-                )
+                if held and unchanged(folder, held.manifest, held.digest):
+                    models.append(held)
+                else:
+                    models.append(self._read(folder, self._prover.prove(folder)))
             except (BundleError, ProviderError) as error:
                 unserved.append(self._refusal(name, version, error))
                 if held:
@@ -279,7 +313,7 @@ def _by_name(models: Iterable[Model]) -> dict[str, dict[int, Model]]:
 def _model(bundle: Bundle, pool: Pool, max_batch: int) -> Model:
     manifest = bundle.manifest
     batchers = {
-        role: Batcher(session, pool, max_batch=max_batch, inputs=session.inputs)
+        role: Batcher(session, pool, max_batch=max_batch, inputs=session.inputs, cost=bundle.costs[role])
         for role, session in bundle.sessions.items()
     }
     return Model(

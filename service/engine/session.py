@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from service.engine.runs import Runs
+
 Provider = Literal["auto", "cuda", "cpu"]
 Array = NDArray[Any]
 
@@ -34,16 +36,28 @@ class Session:
     when the bytes are no network.
     """
 
-    def __init__(self, data: bytes, provider: Provider) -> None:
+    def __init__(self, data: bytes, provider: Provider, runs: Runs | None = None) -> None:
         self._session = _open(data, provider)
+        self._runs = runs or Runs()
         self.provider: Literal["cuda", "cpu"] = "cuda" if CUDA in self._session.get_providers() else "cpu"
         self.inputs = {value.name: _port(value) for value in self._session.get_inputs()}
         self.outputs = {value.name: _port(value) for value in self._session.get_outputs()}
         self._output = list(self.outputs)[:1]
 
-    def run(self, feeds: Mapping[str, Array]) -> Array:
-        """The network's first output for these rows."""
-        output: Array = self._session.run(self._output, feeds)[0]
+    def run(self, feeds: Mapping[str, Array], limit_s: float | None = None) -> Array:
+        """Return the network's first output for these rows.
+
+        The run fails when `Runs` is closed, or when its watchdog finds that it took more than `limit_s`
+        seconds (None: the default of `Runs`).
+        """
+        options = ort.RunOptions()
+        # A run that was ended is reported once, by its exception.
+        options.log_severity_level = FATAL
+        run = self._runs.begin(options, limit_s)
+        try:
+            output: Array = self._session.run(self._output, feeds, options)[0]
+        finally:
+            self._runs.end(run)
         return output
 
 

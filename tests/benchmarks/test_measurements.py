@@ -17,11 +17,13 @@ NOT_MEASURED = {
     "| endpoint | what it does |": "names of paths",
     "| model | what it is | latent | labels |": "dimensions, which the manifests hold",
     "| | default | |": "defaults",
+    "| stage | bound | default | for | past it | enforced in | held by |": "defaults and constants",
     "| what looks across it | how it is kept whole |": "sizes of groups",
 }
 """Heads of tables whose numbers are not measured, with what they are."""
 NOT_MEASURED_PROSE = {
     "For 100 µs after an answer": "the default of BUSY_POLL_US",
+    "about 15 ms at most": "constants of service/engine/batcher.py",
     "at most every 50 ms": "a constant of service/log_writer.py",
     "20 times a second each at most": "the load of benchmarks/replicas.py",
 }

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.mutations import MUTATIONS, copy, mutate
-from service.engine.bundle import BundleError, load_bundle
+from service.engine.bundle import load_bundle
+from service.engine.refusal import BundleError
 from tests.service.bundles import write_bundle
 
 

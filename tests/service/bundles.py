@@ -150,6 +150,82 @@ def generator(weights: np.random.RandomState, conditional: bool) -> onnx.ModelPr
     return build(nodes, inputs, conditional, ("image", TensorProto.UINT8, IMAGE), constants)
 
 
+def endless(*, always: bool) -> onnx.ModelProto:
+    """A generator with a Loop of about 2^60 steps: always, or only if a coordinate of z is above 50."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["still"]), helper.make_node("Neg", ["ink_in"], ["ink_out"])],
+        "body",
+        [
+            helper.make_tensor_value_info("step", TensorProto.INT64, []),
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("ink_in", TensorProto.FLOAT, ["batch", PIXELS]),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("ink_out", TensorProto.FLOAT, ["batch", PIXELS]),
+        ],
+    )
+    constants: dict[str, Any] = {
+        "w": np.ones((LATENT, PIXELS), np.float32),
+        "true": np.array(True),
+        "bound": np.float32(-1 if always else 50),
+        "many": np.array(2**55, np.int64),
+        "shape": np.array([-1, 28, 28], np.int64),
+        "zero": np.float32(0),
+    }
+    nodes = [
+        helper.make_node("MatMul", ["z", "w"], ["product"]),
+        helper.make_node("ReduceMax", ["zero" if always else "z"], ["largest"], keepdims=0),
+        helper.make_node("Sub", ["largest", "bound"], ["excess"]),
+        helper.make_node("Relu", ["excess"], ["factor"]),
+        helper.make_node("Cast", ["factor"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Mul", ["whole", "many"], ["steps"]),
+        helper.make_node("Loop", ["steps", "true", "product"], ["ink"], body=body),
+        helper.make_node("Mul", ["ink", "zero"], ["blank"]),
+        helper.make_node("Cast", ["blank"], ["flat"], to=TensorProto.UINT8),
+        helper.make_node("Reshape", ["flat", "shape"], ["image"]),
+    ]
+    inputs = [helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", LATENT])]
+    return build(nodes, inputs, False, ("image", TensorProto.UINT8, IMAGE), constants)
+
+
+def endless_to_load() -> onnx.ModelProto:
+    """A generator that onnxruntime takes minutes to load, because it computes constants in advance."""
+    side, products = 1000, 20_000
+    constants: dict[str, Any] = {
+        "small": np.float32(1e-3),
+        "square": np.array([side, side], np.int64),
+        "w": np.zeros((LATENT, PIXELS), np.float32),
+        "shape": np.array([-1, 28, 28], np.int64),
+    }
+    nodes = [
+        helper.make_node("Expand", ["small", "square"], ["m0"]),
+        *(helper.make_node("MatMul", [f"m{i}", "m0"], [f"m{i + 1}"]) for i in range(products)),
+        helper.make_node("ReduceMean", [f"m{products}"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["z", "w"], ["product"]),
+        helper.make_node("Add", ["product", "mean"], ["ink"]),
+        helper.make_node("Cast", ["ink"], ["flat"], to=TensorProto.UINT8),
+        helper.make_node("Reshape", ["flat", "shape"], ["image"]),
+    ]
+    inputs = [helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", LATENT])]
+    return build(nodes, inputs, False, ("image", TensorProto.UINT8, IMAGE), constants)
+
+
+def write_endless(models_dir: Path, name: str, version: int = 1, *, always: bool = True) -> Path:
+    """Writes a bundle with the generator `endless`; one that is not always endless passes its self-test."""
+    folder = write_bundle(models_dir, name, version, roles=("generator",))
+    model = endless(always=always)
+    replace_role(folder, "generator", model)
+    text = json.loads((folder / "manifest.json").read_text())
+    blank = np.zeros((3, 28, 28), np.uint8).tobytes()
+    text["golden"]["generator"] |= {
+        "images": base64.b64encode(blank).decode(),
+        "sha256": hashlib.sha256(blank).hexdigest(),
+    }
+    (folder / "manifest.json").write_text(json.dumps(text))
+    return folder
+
+
 def discriminator(weights: np.random.RandomState, conditional: bool) -> onnx.ModelProto:
     """score = mean over pixels of x * (w (+ v[label])), x in [0, 1]."""
     table = weights.standard_normal((10, PIXELS)).astype(np.float32) / 28

@@ -1,5 +1,6 @@
 """Keys: every route of the application needs one, but for those that are listed here."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -136,6 +137,16 @@ async def test_anything_else_does_not(guarded: httpx.AsyncClient, headers: dict[
     answer = await guarded.get("/models", headers=headers)
     assert answer.status_code == 401
     assert KEYS[0] not in answer.text
+
+
+async def test_another_key_of_the_same_name_does_not() -> None:
+    """A key is named by the first 8 hexadecimal digits of its digest, which these two share."""
+    held, other = "key-number-65898", "key-number-76523"
+    digests = [hashlib.sha256(key.encode()).hexdigest() for key in (held, other)]
+    assert digests[0][:8] == digests[1][:8] == "c4342355"
+    keys = Keys([SecretStr(held)])
+    assert keys.find({"headers": [(b"x-api-key", held.encode())]}) == "c4342355"
+    assert keys.find({"headers": [(b"x-api-key", other.encode())]}) is None
 
 
 async def test_bytes_that_are_no_text_are_no_key(guarded: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.app import create_app
-from service.engine.bundle import BundleError
+from service.engine.refusal import BundleError
 from service.settings import Settings
 
 ORIGIN = "https://digits.example"

@@ -2,17 +2,20 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from service.__main__ import main
 from service.settings import Settings
-from tests.service.bundles import write_bundle
-from tests.service.conftest import ROOT, free_port
+from tests.service.bundles import endless_to_load, replace_role, write_bundle, write_endless
+from tests.service.conftest import ROOT, free_port, start_server
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -112,3 +115,119 @@ def test_a_port_that_is_taken_is_an_error(models_dir: Path) -> None:
         )
     assert result.returncode == 3
     assert "address already in use" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "check-models", "openapi"])
+def test_without_onnxruntime_the_extra_is_named(tmp_path: Path, command: str) -> None:
+    write_bundle(tmp_path, "tiny")
+    blocked = "import sys, runpy; sys.modules['onnxruntime'] = None; sys.argv = sys.argv[1:];"
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{blocked} runpy.run_module('service', run_name='__main__')",
+            "service",
+            command,
+        ],
+        cwd=ROOT,
+        env=os.environ | {"MODELS_DIR": str(tmp_path), "DEFAULT_MODEL": "tiny"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert result.returncode == 3
+    assert result.stderr.splitlines() == [
+        "error: onnxruntime is not installed: pip install '.[cpu]', or '.[cuda]' for NVIDIA GPUs"
+    ]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "/".join(["x" * 200] * 30)])
+@pytest.mark.parametrize("command", ["serve", "check-models"])
+def test_a_folder_with_too_long_a_name_is_an_error(command: str, name: str) -> None:
+    result = run(command, "--models-dir", f"/tmp/{name}")
+    assert result.returncode == 3
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("cannot be read (File name too long): set MODELS_DIR")
+
+
+def test_a_folder_that_is_no_model_does_not_prevent_the_start(tmp_path: Path) -> None:
+    write_bundle(tmp_path, "tiny")
+    (tmp_path / "lost+found").mkdir()
+    with start_server(tmp_path, DEFAULT_MODEL="tiny") as server:
+        assert httpx.get(f"{server.url}/generate").status_code == 200
+        assert server.stop() == 0
+        assert server.process.stdout is not None
+        lines = [json.loads(line) for line in server.process.stdout]
+    (warning,) = [line for line in lines if line["level"] == "warning"]
+    assert "lost+found" in warning["message"]
+
+
+def unending(models_dir: Path, *, loading: bool) -> Path:
+    """A bundle whose loading, or whose self-test, takes minutes or more."""
+    if not loading:
+        return write_endless(models_dir, "endless")
+    folder = write_bundle(models_dir, "endless", roles=("generator",))
+    replace_role(folder, "generator", endless_to_load())
+    return folder
+
+
+@pytest.mark.parametrize("loading", [False, True])
+@pytest.mark.parametrize("command", ["serve", "check-models"])
+def test_a_bundle_that_never_ends_is_refused_with_code_3(tmp_path: Path, command: str, loading: bool) -> None:
+    folder = unending(tmp_path, loading=loading)
+    result = run(
+        command, MODELS_DIR=str(tmp_path), DEFAULT_MODEL="endless", PROVIDER="cpu", PROOF_TIMEOUT_S="1"
+    )
+    assert result.returncode == 3
+    said = result.stderr if command == "serve" else result.stdout
+    assert f"{folder}: did not finish its self-test within 1 s" in said
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("sig", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_start_that_hangs(tmp_path: Path, sig: signal.Signals, code: int) -> None:
+    unending(tmp_path, loading=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "serve"],
+        cwd=ROOT,
+        env=os.environ | {"MODELS_DIR": str(tmp_path), "DEFAULT_MODEL": "endless", "PROVIDER": "cpu"},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        until = time.monotonic() + 60
+        while used(process.pid) < 3 and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(sig)
+        assert process.wait(10) == code
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("loading", [False, True])
+def test_sigterm_ends_a_service_whose_reload_hangs(tmp_path: Path, loading: bool) -> None:
+    write_bundle(tmp_path, "tiny")
+    with start_server(tmp_path, DEFAULT_MODEL="tiny") as server:
+        unending(tmp_path, loading=loading)
+        server.process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 30
+        while not (found := descendants(server.process.pid)) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert found
+        assert server.stop() == 0
+        assert not any(Path(f"/proc/{child}").exists() for child in found)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started."""
+    return [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+
+
+def used(pid: int) -> float:
+    """The CPU seconds of a process: more than its imports take once it loads what never ends."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

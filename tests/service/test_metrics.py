@@ -61,12 +61,15 @@ async def test_requests_are_counted_by_route_and_status(app: FastAPI, client: ht
 
 
 async def test_gauges_are_read_when_asked(app: FastAPI) -> None:
-    metrics, pool = app.state.metrics, app.state.registry.pool
-    pool.admit(3)
-    assert b"mnist_gan_queue_images 3.0" in metrics.render()
-    pool.admit(1)
-    assert b"mnist_gan_queue_images 4.0" in metrics.render()
-    assert b"mnist_gan_queue_images_limit 1024.0" in metrics.render()
+    metrics, model = app.state.metrics, app.state.registry.get("tiny", 2)
+    model.generator.backlog.admit(512)
+    assert value(app, "mnist_gan_queue_images") == 512
+    model.encoder.backlog.admit(1)
+    assert value(app, "mnist_gan_queue_images") == 513
+    assert value(app, "mnist_gan_queue_images_limit") == 1024
+    assert value(app, "mnist_gan_queue_fill") == 0.5
+    model.generator.cost.first_s = model.generator.cost.row_s = 5 / 1024
+    assert value(app, "mnist_gan_queue_work_seconds") == pytest.approx(2.5, rel=0.01)
     assert b"mnist_gan_ready 1.0" in metrics.render()
     app.state.draining = True
     assert b"mnist_gan_ready 0.0" in metrics.render()

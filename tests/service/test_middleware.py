@@ -10,6 +10,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access_log import AccessLog
+from service.errors import ServiceError
 from service.metrics import Metrics
 from service.middleware import Envelope
 
@@ -94,7 +95,7 @@ async def test_routes_that_do_not_exist_share_one_label() -> None:
 
 async def test_a_client_that_left_is_counted_and_logged_as_499() -> None:
     async def leaves(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"]["cut"] = 499
+        scope["state"]["cut"] = ServiceError(499, "client-left", "the client left")
         raise asyncio.CancelledError
 
     app, log, metrics = envelope(leaves)

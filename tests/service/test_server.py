@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ from service.app import create_app
 from service.server import Server as OurServer
 from service.settings import Settings
 from tests.service.bundles import write_bundle
-from tests.service.conftest import Server, start_server
+from tests.service.conftest import ROOT, Server, free_port, start_server
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: a\r\n"
 
@@ -312,6 +315,108 @@ def test_sighup_reloads_the_models(tmp_path: Path) -> None:
             assert [model["version"] for model in listed["models"]] == wanted
             assert [one["version"] for one in listed["unserved"]] == [3] * (version == 3)
         assert server.stop() == 0
+
+
+def test_sighup_while_models_load_is_ignored(models_dir: Path) -> None:
+    port = free_port()
+    environment = {"DEFAULT_MODEL": "tiny_cond", "PROVIDER": "cpu", "DRAIN_DELAY_S": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "serve", "--port", str(port), "--models-dir", str(models_dir)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    status_file = Path(f"/proc/{process.pid}/status")
+    try:
+        # Earlier than this Python itself is still starting.
+        while not int(status_file.read_text().partition("SigIgn:")[2].split()[0], 16) & 1:
+            assert process.poll() is None
+            time.sleep(0.001)
+        until = time.monotonic() + 60
+        while True:
+            process.send_signal(signal.SIGHUP)
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
+                    break
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_handler_that_never_ends_does_not_hold_the_process(tmp_path: Path) -> None:
+    """Neither its thread nor its event loop: the process ends after DRAIN_TIMEOUT_S and a second."""
+    write_bundle(tmp_path, "tiny")
+    code = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from service.app import create_app
+from service.server import Server
+from service.settings import Settings
+settings = Settings(drain_timeout_s=1, drain_delay_s=0)
+app = create_app(settings)
+def stuck():
+    time.sleep(60)
+async def blocks():
+    time.sleep(60)
+ThreadPoolExecutor(1).submit(stuck)
+app.add_api_route("/blocks", blocks)
+Server(app, settings).run()
+"""
+    for blocked in (False, True):
+        port = free_port()
+        environment = {"PORT": str(port), "MODELS_DIR": str(tmp_path), "DEFAULT_MODEL": "tiny"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment | {"PROVIDER": "cpu"}
+        )
+        try:
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                with contextlib.suppress(httpx.TransportError):
+                    if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
+                        break
+                time.sleep(0.05)
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                if blocked:
+                    client.sendall(b"GET /blocks HTTP/1.1\r\nHost: a\r\n\r\n")
+                    time.sleep(0.3)
+                process.send_signal(signal.SIGTERM)
+                # With a wide margin for a busy machine; without the limit it would take 60 s.
+                assert process.wait(15) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_a_process_out_of_open_files_neither_spins_nor_stops(models_dir: Path) -> None:
+    resource = pytest.importorskip("resource")
+    with start_server(models_dir, MAX_CONNECTIONS="4096") as server:
+        allowed = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir())) + 20
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (allowed, allowed))
+        with contextlib.ExitStack() as stack:
+            for _ in range(60):
+                stack.enter_context(connect(server))
+            time.sleep(0.5)
+            before = used_s(server.process.pid)
+            time.sleep(1)
+            assert used_s(server.process.pid) - before < 0.5
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{server.url}/health/ready").status_code == 200:
+                    break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("it accepts no connections any more")
+
+
+def used_s(pid: int) -> float:
+    """Processor time of a process, in seconds."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def test_many_clients_at_once(server: Server) -> None:

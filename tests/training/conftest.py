@@ -4,9 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from training import data
 from training.data import Digits
+
+# The networks of the tests are tiny. Several threads gain nothing, and when another process keeps a core busy
+# they wait for each other: the tests of the theory then take minutes instead of seconds.
+torch.set_num_threads(1)
 
 FEW = Path(__file__).parent.parent / "mnist"
 

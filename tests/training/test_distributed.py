@@ -16,6 +16,9 @@ from training.recipe import Config, GanConfig
 from training.recipes import wgan
 from training.run import Run
 
+# The first test also waits for all recipes to be trained, twice.
+pytestmark = pytest.mark.timeout(900)
+
 ROOT = Path(__file__).parents[2]
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
 SHARE = ("-m", "tests.training.share")

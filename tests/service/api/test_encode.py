@@ -15,6 +15,7 @@ from service.schemas import EncodeResponse
 from service.settings import Settings
 from tests.service.api.pictures import Images, digit, encoded, of_png, refused
 from tests.service.bundles import LATENT, run, write_bundle
+from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
 
@@ -127,11 +128,8 @@ async def test_the_limits_of_uploads_hold(client: httpx.AsyncClient, app: FastAP
     files = [("files", (f"{i}.png", encoded(digit()))) for i in range(64)]
     answer = await client.post("/encode?model=tiny", files=[*files, ("mask", ("m.png", MASK))])
     assert len(encodings(answer)) == 64
-    app.state.registry.pool.images = app.state.registry.pool.limit
-    try:
-        refused(await ask(client), 503, "try again")
-    finally:
-        app.state.registry.pool.images = 0
+    with holding(app.state.registry.get("tiny").encoder):
+        refused(await ask(client), 503, "are waiting")
 
 
 @pytest.fixture

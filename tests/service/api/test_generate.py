@@ -1,17 +1,23 @@
 import asyncio
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
+from service.api.sampling import Stopwatch
 from service.app import create_app
 from service.schemas import GenerateResponse
 from service.settings import Settings
 from tests.service.api.pictures import of_json, of_npy, of_png, of_zip, refused, tiles
-from tests.service.bundles import LATENT
+from tests.service.bundles import LATENT, rewrite_manifest, write_bundle
+from tests.service.conftest import administered
+from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +177,67 @@ async def test_a_seeded_picture_can_be_cached_and_another_query_has_another_tag(
     assert (await client.get("/generate?model=tiny")).headers["cache-control"] == "no-store"
 
 
+async def test_only_a_named_model_and_version_are_kept_for_good(client: httpx.AsyncClient) -> None:
+    """Which model answers a request that names none is a setting, and the newest version changes."""
+    for query in ("", "&version=1", "&model=tiny"):
+        answer = await client.get(f"/generate?seed=7{query}")
+        assert answer.headers["cache-control"] == "public, max-age=0, must-revalidate"
+
+
+async def test_a_tag_depends_on_the_bytes_of_the_manifest(tmp_path: Path) -> None:
+    tags = set()
+    folder = write_bundle(tmp_path, "tiny")
+    for title in ("One", "Other"):
+        rewrite_manifest(folder, title=title)
+        async with administered(tmp_path) as client:
+            tags.add((await client.get("/generate?seed=7&model=tiny&version=1")).headers["etag"])
+    assert len(tags) == 2
+
+
+async def test_a_tag_depends_on_the_provider(client: httpx.AsyncClient, app: FastAPI) -> None:
+    """A processor's bytes may differ from those of a graphics card."""
+    tag = (await client.get("/generate?seed=7&model=tiny")).headers["etag"]
+    object.__setattr__(app.state.registry.get("tiny"), "provider", "cuda")
+    assert (await client.get("/generate?seed=7&model=tiny")).headers["etag"] != tag
+
+
+@pytest.mark.parametrize("header", ["*", " * ", '"x", {}', "W/{}", '"x",W/{}', "{}"])
+async def test_a_caller_that_has_the_picture_is_told_so(client: httpx.AsyncClient, header: str) -> None:
+    tag = (await client.get("/generate?seed=7")).headers["etag"]
+    answer = await client.get("/generate?seed=7", headers={"If-None-Match": header.format(tag)})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize("header", ["", '"x"', '"*"', "W/x"])
+async def test_a_caller_that_has_another_picture_gets_this_one(
+    client: httpx.AsyncClient, header: str
+) -> None:
+    answer = await client.get("/generate?seed=7", headers={"If-None-Match": header})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+
+
+async def test_a_file_answer_is_named(client: httpx.AsyncClient) -> None:
+    shown = {
+        "png": ("image/png", "inline"),
+        "npy": ("application/octet-stream", "attachment"),
+        "zip": ("application/zip", "attachment"),
+    }
+    for kind, (media_type, disposition) in shown.items():
+        answer = await ask(client, seed=9, model="tiny", version=1, format=kind)
+        assert answer.headers["content-type"] == media_type
+        assert answer.headers["content-disposition"] == f'{disposition}; filename="tiny-9.{kind}"'
+        assert (answer.headers["x-model"], answer.headers["x-model-version"]) == ("tiny", "1")
+
+
+async def test_a_direction_moves_the_latent_vector(client: httpx.AsyncClient) -> None:
+    plain = (await ask(client, seed=3, n=2, return_latents=True)).json()["images"]
+    moved = (await ask(client, seed=3, n=2, return_latents=True, directions={"ink": -2.0})).json()["images"]
+    expected = np.array([one["latent"] for one in plain]) - np.array([2, 0, 0, 0])
+    np.testing.assert_allclose([one["latent"] for one in moved], expected, atol=1e-6)
+    picture = await client.get("/generate?seed=3&n=2&directions=ink:-2&format=json&return_latents=true")
+    assert [one["latent"] for one in picture.json()["images"]] == [one["latent"] for one in moved]
+
+
 async def test_what_a_tag_stands_for_has_the_same_bytes_in_json_too(client: httpx.AsyncClient) -> None:
     one, two = [await client.get("/generate?seed=7&format=json&n=2") for _ in range(2)]
     assert one.headers["etag"] == two.headers["etag"]
@@ -195,22 +262,55 @@ async def test_a_wrong_query_is_named(client: httpx.AsyncClient, query: str, wor
     refused(await client.get(f"/generate?{query}"), 422, word)
 
 
+async def test_a_query_for_scores_of_a_model_without_a_discriminator_is_named(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/generate?model=tiny_bare&return_scores=true&format=json")
+    refused(answer, 422, "query.return_scores")
+
+
+@pytest.mark.parametrize("amount", [-3.0, 3.0])
+async def test_the_ends_of_a_direction_are_allowed(client: httpx.AsyncClient, amount: float) -> None:
+    assert (await ask(client, directions={"ink": amount})).status_code == 200
+    refused(await ask(client, directions={"ink": 1.01 * amount}), 422, "ink goes from -3 to 3")
+
+
+async def test_a_model_without_directions_says_so(tmp_path: Path) -> None:
+    rewrite_manifest(write_bundle(tmp_path, "tiny"), directions=[])
+    async with administered(tmp_path) as client:
+        refused(await ask(client, directions={"ink": 1.0}), 422, "it has none")
+
+
+def test_timings_are_milliseconds_between_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([6_500_000, 9_500_999])
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: next(moments))
+    watch = Stopwatch(_last=5_000_000)
+    watch.mark("draw")
+    watch.mark("run")
+    assert watch.marks == {"draw": 1.5, "run": 3.0}
+
+
 async def test_a_full_queue_is_503_with_retry_after(client: httpx.AsyncClient, app: Any) -> None:
-    pool = app.state.registry.pool
-    pool.limit, pool.images = 10, 1
-    answer = await ask(client, n=10)
-    refused(answer, 503, "1 of 10 images")
-    assert answer.headers["retry-after"] == "1"
-    pool.images = 0
+    generator = app.state.registry.get().generator
+    with holding(generator, generator.backlog.bounds.images - 9):
+        answer = await ask(client, n=10)
+        refused(answer, 503, "1015 images are waiting")
+        assert answer.headers["retry-after"] == "1"
+        assert (await ask(client, n=9)).status_code == 200
     assert (await ask(client, n=10)).status_code == 200
-    assert pool.images == 0
+    assert generator.backlog.images == 0
 
 
-async def test_what_never_fits_the_queue_is_told_so(client: httpx.AsyncClient, app: Any) -> None:
-    app.state.registry.pool.limit = 10
-    answer = await ask(client, n=11)
-    refused(answer, 422, "11 images at once exceed 10")
-    assert "retry-after" not in answer.headers
+async def test_what_never_fits_the_queue_is_told_so(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"queue_images": 10}))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+    ):
+        answer = await ask(client, n=11)
+        refused(answer, 422, "11 images exceed the queue's 10")
+        assert "retry-after" not in answer.headers
 
 
 @pytest.mark.parametrize("query", ["labels=7", "directions=nope:1", "n=100&scale=16"])

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.engine.bundle import BundleError, load_bundle
+from service.engine.bundle import load_bundle
+from service.engine.refusal import BundleError
 from service.settings import Settings
 from tests.service.bundles import rewrite_manifest, write_bundle
 

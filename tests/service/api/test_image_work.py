@@ -109,7 +109,7 @@ async def test_uploads_that_wait_hold_no_places_in_the_image_queue(
     try:
         while workers.requests.used < len(waiting):
             await asyncio.sleep(0.001)
-        assert app.state.registry.pool.images == 0
+        assert app.state.registry.get("tiny").discriminator.backlog.images == 0
         answer = await client.post("/generate", json={"labels": 7, "seed": 1})
         assert answer.status_code == 200
     finally:
@@ -143,3 +143,17 @@ async def test_large_answers_are_those_of_small_ones(
         assert in_worker.json()["images"] == inline.json()["images"]
     else:
         assert in_worker.content == inline.content
+
+
+@pytest.mark.parametrize("kind", ["json", "png"])
+@pytest.mark.parametrize(
+    ("n", "scale", "in_worker"),
+    [(256, 1, False), (64, 2, False), (65, 2, True), (28, 3, False), (29, 3, True)],
+)
+async def test_more_than_256_images_worth_of_pixels_are_encoded_in_a_worker(
+    client: httpx.AsyncClient, app: FastAPI, kind: str, n: int, scale: int, in_worker: bool
+) -> None:
+    """Counted without the empty tiles of a grid."""
+    hold(app, "127.0.0.1")
+    body = {"model": "tiny", "n": n, "scale": scale, "format": kind, "columns": 1}
+    assert (await client.post("/generate", json=body)).status_code == (429 if in_worker else 200)

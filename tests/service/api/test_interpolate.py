@@ -1,8 +1,10 @@
+import io
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.schemas import InterpolateResponse
 from tests.service.api.pictures import frames, of_json, refused, tiles
@@ -72,6 +74,69 @@ async def test_an_animation_has_every_frame_pixel_for_pixel(client: httpx.AsyncC
     assert len(shown) == 10
     for frame, image in zip(shown, expected, strict=True):
         assert np.array_equal(frame[::2, ::2], image)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"),
+    [
+        ("gif", 250, 250),
+        ("webp", 250, 250),
+        ("webp", 85, 85),
+        ("gif", None, 80),
+        ("webp", None, 80),
+    ],
+)
+async def test_a_frame_is_shown_for_so_many_milliseconds(
+    client: httpx.AsyncClient, kind: str, given: int | None, shown: int
+) -> None:
+    body = {"from": 1, "to": 2, "steps": 4, "labels": 7, "format": kind}
+    film = await ask(client, **body | ({} if given is None else {"frame_ms": given}))
+    with Image.open(io.BytesIO(film.content)) as animation:
+        durations = []
+        for frame in range(4):
+            animation.seek(frame)
+            animation.load()
+            durations.append(animation.info["duration"])
+    assert durations == [shown] * 4
+
+
+@pytest.mark.parametrize("loop", [False, True])
+async def test_directions_move_every_step(client: httpx.AsyncClient, loop: bool) -> None:
+    body = {"from": A, "to": B, "steps": 4, "labels": 7, "loop": loop}
+    plain = (await ask(client, **body)).json()["images"]
+    moved = (await ask(client, **body, directions={"ink": 1.5})).json()["images"]
+    # The direction of the tiny models is the first coordinate.
+    expected = np.array([one["latent"] for one in plain]) + np.array([1.5, 0, 0, 0])
+    np.testing.assert_allclose([one["latent"] for one in moved], expected, atol=1e-6)
+    assert all(one["b64_json"] != other["b64_json"] for one, other in zip(plain, moved, strict=True))
+
+
+@pytest.mark.parametrize(("directions", "word"), [({"slant": 1.0}, "it has ink"), ({"ink": 3.5}, "-3 to 3")])
+async def test_a_wrong_direction_is_named(
+    client: httpx.AsyncClient, directions: dict[str, float], word: str
+) -> None:
+    refused(await ask(client, **{"from": 1, "to": 2}, directions=directions), 422, word)
+
+
+@pytest.mark.parametrize("kind", ["json", "png", "gif", "webp"])
+async def test_an_answer_names_its_model(client: httpx.AsyncClient, kind: str) -> None:
+    answer = await ask(client, **{"from": 1, "to": 2}, steps=3, model="tiny", format=kind)
+    assert (answer.headers["x-model"], answer.headers["x-model-version"]) == ("tiny", "2")
+    if kind == "json":
+        assert (answer.json()["model"], answer.json()["version"]) == ("tiny", 2)
+        assert set(answer.json()["timings"]) == {"draw", "run", "encode"}
+    else:
+        assert answer.headers["content-type"] == f"image/{kind}"
+        named = f'inline; filename="tiny-interpolation.{kind}"'
+        assert answer.headers["content-disposition"] == named
+
+
+async def test_a_loop_counts_the_frames_of_its_way_back(client: httpx.AsyncClient) -> None:
+    """At scale 16, an answer holds at most 83 images."""
+    body = {"from": 1, "to": 2, "labels": 7, "scale": 16}
+    assert len(of_json(await ask(client, **body, steps=42, loop=True))) == 82
+    refused(await ask(client, **body, steps=43, loop=True), 422, "84 tiles")
+    assert len(of_json(await ask(client, **body, steps=83))) == 83
 
 
 async def test_a_strip_is_one_row(client: httpx.AsyncClient) -> None:

@@ -38,6 +38,15 @@ async def test_the_picture_is_served_and_cached(client: httpx.AsyncClient) -> No
     assert (again.status_code, again.content) == (304, b"")
 
 
+async def test_a_preview_is_kept_for_five_minutes_and_has_its_own_tag(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/models/tiny/preview.png")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    digest = (await client.get("/models/tiny")).json()["digest"]
+    assert answer.headers["etag"] == f'"{digest[:32]}"'
+    changed = await client.get("/models/tiny/preview.png", headers={"If-None-Match": '"another"'})
+    assert (changed.status_code, changed.content) == (200, PNG)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [

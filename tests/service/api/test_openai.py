@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from service.api.openai import ImagesResponse
 from tests.service.api.pictures import Images, of_png
+from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
 
@@ -127,10 +128,7 @@ async def test_the_models_are_those_that_take_a_prompt(client: httpx.AsyncClient
 
 
 async def test_a_full_queue_is_openais_server_error(client: httpx.AsyncClient, app: FastAPI) -> None:
-    app.state.registry.pool.images = app.state.registry.pool.limit
-    try:
+    with holding(app.state.registry.get().generator):
         answer = await ask(client, prompt="7")
-    finally:
-        app.state.registry.pool.images = 0
-    refused(answer, 503, None, "try again")
+    refused(answer, 503, None, "are waiting")
     assert (answer.json()["error"]["type"], answer.headers["retry-after"]) == ("server_error", "1")

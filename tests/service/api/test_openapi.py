@@ -95,3 +95,26 @@ async def test_no_answer_is_documented_as_json_of_nothing(app: FastAPI) -> None:
     for name, operation in operations(app.openapi()):
         for status, response in operation["responses"].items():
             assert response.get("content", {}).get("application/json") != {"schema": {}}, (name, status)
+
+
+@pytest.mark.parametrize("path", ["/score", "/encode", "/classify"])
+async def test_uploads_are_documented_in_all_three_forms(client: httpx.AsyncClient, path: str) -> None:
+    """Clients are generated from this, and /docs shows its examples."""
+    body = (await client.get("/openapi.json")).json()["paths"][path]["post"]["requestBody"]
+    assert body["required"] is True
+    assert list(body["content"]) == ["application/json", "multipart/form-data", "image/png"]
+    given, form, picture = body["content"].values()
+    assert given["schema"]["$ref"].startswith("#/components/schemas/")
+    assert next(iter(given["examples"])) == "example1"
+    assert all(set(example) == {"summary", "value"} for example in given["examples"].values())
+    assert all("images" in example["value"] for example in given["examples"].values())
+    binary = {"type": "string", "format": "binary"}
+    assert (form["schema"]["type"], form["schema"]["required"]) == ("object", ["files"])
+    assert form["schema"]["properties"]["files"] == {"type": "array", "items": binary}
+    assert picture["schema"] == binary
+
+
+async def test_what_interpolate_answers_is_documented(client: httpx.AsyncClient) -> None:
+    answers = (await client.get("/openapi.json")).json()["paths"]["/interpolate"]["post"]["responses"]
+    assert set(answers["200"]["content"]) == {"application/json", "image/png", "image/gif", "image/webp"}
+    assert {"404", "413", "422", "503", "504"} <= set(answers)

@@ -16,6 +16,7 @@ from service.settings import Settings
 from tests.service.api.pictures import digit, encoded, of_json, refused
 from tests.service.bundles import BUILD, replace_role, rewrite_manifest, run, write_bundle
 from tests.service.conftest import administered
+from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +59,27 @@ async def test_without_a_label_the_score_is_over_all_ten_and_names_the_likeliest
     assert any_label["logit"] == pytest.approx(math.log(sum(map(math.exp, each))), abs=1e-4)
     assert any_label["likeliest_label"] == int(np.argmax(each))
     assert any_label["probability"] == pytest.approx(1 / (1 + math.exp(-any_label["logit"])))
+
+
+async def test_several_pictures_without_a_label_score_as_each_alone(client: httpx.AsyncClient) -> None:
+    pictures = [encoded(digit(seed)) for seed in range(3)]
+    alone = [scores(await raw(client, picture))[0] for picture in pictures]
+    files = [("files", (f"{i}.png", picture)) for i, picture in enumerate(pictures)]
+    together = scores(await client.post("/score", files=files))
+    assert [one["logit"] for one in together] == pytest.approx([one["logit"] for one in alone], abs=1e-5)
+    assert [one["likeliest_label"] for one in together] == [one["likeliest_label"] for one in alone]
+    assert len({one["logit"] for one in together}) == 3
+
+
+async def test_the_threshold_for_a_given_label_is_its_own(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, "tiny", conditional=True)
+    score = json.loads((folder / "manifest.json").read_text())["score"]
+    rewrite_manifest(folder, score=score | {"label_threshold": 0.75})
+    async with administered(tmp_path) as client:
+        (over_labels,) = scores(await raw(client, encoded(digit())))
+        (given,) = scores(await raw(client, encoded(digit()), "?label=3"))
+    assert (over_labels["threshold"], over_labels["label"]) == (0.25, None)
+    assert (given["threshold"], given["label"], given["likeliest_label"]) == (0.75, 3, None)
 
 
 async def test_a_conditional_models_discriminator_may_do_without_labels(tmp_path: Path) -> None:
@@ -188,7 +210,16 @@ async def test_a_refusal_says_which_picture(client: httpx.AsyncClient) -> None:
     refused(await client.post("/score", files=files), 422, "picture 1")
 
 
+async def test_a_form_gives_each_option_once(client: httpx.AsyncClient) -> None:
+    files = {"files": ("a.png", encoded(digit()))}
+    refused(
+        await client.post("/score", files=files, data={"label": ["1", "2"]}), 422, "form.label: give it once"
+    )
+
+
 async def test_too_many_files_are_refused(client: httpx.AsyncClient) -> None:
+    most = {"model": "tiny", "images": [base64.b64encode(encoded(digit())).decode()] * 64}
+    assert len(scores(await client.post("/score", json=most))) == 64
     files = [("files", (f"{i}.png", encoded(digit()))) for i in range(65)]
     refused(await client.post("/score", files=files), 413, "more than 64")
     many = {"images": [base64.b64encode(encoded(digit())).decode()] * 65}
@@ -266,13 +297,11 @@ async def test_decoding_ends_at_the_deadline(settings: Settings) -> None:
 async def test_a_full_queue_is_told_before_anything_is_decoded(
     client: httpx.AsyncClient, app: FastAPI
 ) -> None:
-    app.state.registry.pool.images = app.state.registry.pool.limit - 9
-    try:
+    discriminator = app.state.registry.get().discriminator
+    with holding(discriminator, discriminator.backlog.bounds.images - 9):
         answer = await raw(client, b"not even an image")
         assert "retry-after" in answer.headers
-        refused(answer, 503, "try again")
-    finally:
-        app.state.registry.pool.images = 0
+        refused(answer, 503, "are waiting")
 
 
 async def test_an_option_is_said_once(client: httpx.AsyncClient) -> None:

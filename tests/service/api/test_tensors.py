@@ -1,5 +1,6 @@
 """Tensors of the Open Inference Protocol: read and written as it says, and nothing else is let in."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.api.tensors import DATATYPES, DTYPES, compose, parse
+from service.api.tensors import DATATYPES, DTYPES, PIECE_NUMBERS, InferRequest, compose, parse
 from service.engine.session import Array
 from service.errors import ServiceError
 
@@ -77,10 +78,18 @@ def test_raw_and_json_inputs_may_be_mixed() -> None:
     assert tensors["b"].tolist() == [1.5]
 
 
+@pytest.mark.parametrize("size", [0, 1, PIECE_NUMBERS, PIECE_NUMBERS + 1, 3 * PIECE_NUMBERS])
+def test_long_outputs_are_written_as_json_writes_them(size: int) -> None:
+    array = np.arange(size, dtype=np.float32) / 7
+    body, _ = asyncio.run(compose({"model_name": "m"}, "y", array, raw=False))
+    entry = {"name": "y", "datatype": "FP32", "shape": [size], "data": array.tolist()}
+    assert body == json.dumps({"model_name": "m", "outputs": [entry]}).encode()
+
+
 @pytest.mark.parametrize("raw", [True, False])
 @given(array=ARRAYS)
 def test_what_is_composed_reads_as_it_was(raw: bool, array: Array) -> None:
-    body, length = compose({"model_name": "m"}, "y", array, raw=raw)
+    body, length = asyncio.run(compose({"model_name": "m"}, "y", array, raw=raw))
     assert (length is not None) is raw
     answer = json.loads(body[:length])
     (output,) = answer["outputs"]
@@ -111,6 +120,16 @@ def test_what_is_composed_reads_as_it_was(raw: bool, array: Array) -> None:
         (tensor([1], kind="BYTES"), "FP32, INT64, UINT8"),
         (tensor([1], shape=[2**31]), "shape"),
         (tensor([1], shape=[-1]), "shape"),
+        (tensor([], shape=[0, 2**31 - 1, 2**31 - 1]), "more than 2,147,483,648 numbers: send 1 to 256 rows"),
+        (
+            {
+                "name": "x",
+                "shape": [2**31 - 1] * 8,
+                "datatype": "FP32",
+                "parameters": {"binary_data_size": 0},
+            },
+            "more than 2,147,483,648 numbers",
+        ),
         ({"name": "x", "shape": [1], "datatype": "FP32"}, "give data or binary_data_size"),
         (tensor([1]) | {"parameters": {"binary_data_size": 4}}, "not both"),
         (tensor([1]) | {"parameters": {"shared_memory_region": "r"}}, "shared_memory_region"),
@@ -155,3 +174,27 @@ def test_json_is_bounded_whatever_the_body_may_be() -> None:
 @given(st.binary(max_size=200), st.none() | st.text(max_size=4))
 def test_any_bytes_are_refused_with_a_sentence(body: bytes, length: str | None) -> None:
     assert refused(body, length).status == 422
+
+
+def test_a_shape_of_more_numbers_than_a_network_takes_is_refused_before_it_is_read() -> None:
+    body, _ = body_of(tensor(["not a number", 2, 3]))
+    with pytest.raises(ServiceError, match="more than 2 numbers"):
+        parse(body, None, LIMIT, numbers_max=2)
+
+
+@pytest.mark.parametrize("item", ["[]", "{}"])
+def test_lists_and_objects_are_counted_before_any_is_built(
+    monkeypatch: pytest.MonkeyPatch, item: str
+) -> None:
+    body = b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[%s]}]}' % b",".join(
+        [item.encode()] * 20_000
+    )
+    monkeypatch.setattr(InferRequest, "model_validate_json", None)
+    with pytest.raises(ServiceError, match="more than 16,384 lists and objects"):
+        parse(body, None, len(body))
+
+
+def test_the_largest_nested_tensor_is_read() -> None:
+    images = np.zeros((256, 28, 28), np.uint8)
+    body, _ = body_of(tensor(images.tolist(), shape=[256, 28, 28], kind="UINT8"))
+    assert parse(body, None, len(body))[1]["x"].shape == (256, 28, 28)

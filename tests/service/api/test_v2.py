@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from tests.service.api.pictures import digit, encoded
 from tests.service.bundles import LATENT
+from tests.service.queues import holding
 
 pytestmark = pytest.mark.anyio
 
@@ -116,19 +117,16 @@ async def test_requests_inferences_and_executions_are_counted_apart(client: http
 
 
 async def test_what_the_queue_refuses_counts_as_failed(client: httpx.AsyncClient, app: FastAPI) -> None:
-    pool = app.state.registry.pool
+    model = app.state.registry.get("tiny")
     z = {"name": "z", "datatype": "FP32", "shape": [1, LATENT], "data": [0.0] * LATENT}
     seed = {"name": "seed", "datatype": "INT64", "shape": [1], "data": [1]}
-    pool.images = pool.limit
-    try:
+    with holding(model.generator), holding(model.discriminator):
         for one in (z, seed):
             answer = await client.post("/v2/models/tiny/infer", json={"inputs": [one]})
-            refused(answer, 503, "try again")
+            refused(answer, 503, "are waiting")
             assert answer.headers["retry-after"] == "1"
         assert (await client.post("/generate", json={"model": "tiny"})).status_code == 503
         assert (await client.post("/score?model=tiny", content=encoded(digit()))).status_code == 503
-    finally:
-        pool.images = 0
     assert (await stats(client))["inference_stats"]["fail"]["count"] == 3
     assert (await stats(client, "tiny.discriminator"))["inference_stats"]["fail"]["count"] == 1
 

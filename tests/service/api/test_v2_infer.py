@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from fastapi import FastAPI
 
+from service.engine.batcher import Batcher
 from service.engine.session import Array
+from service.errors import ServiceError
 from service.settings import MIB
 from tests.service.api.pictures import Images, of_json, of_npy
 from tests.service.api.test_v2 import refused
@@ -207,6 +209,15 @@ async def test_a_wrong_input_is_refused_with_the_fix(
     refused(await infer(client, *inputs, model=model), 400, word)
 
 
+@pytest.mark.parametrize("shape", [[0, 2**31 - 1, 2**31 - 1], [2**31 - 1] * 8])
+@pytest.mark.parametrize("more", [{"data": []}, {"parameters": {"binary_data_size": 0}}])
+async def test_a_shape_that_overflows_is_refused(
+    client: httpx.AsyncClient, shape: list[int], more: dict[str, Any]
+) -> None:
+    z = {"name": "z", "datatype": "FP32", "shape": shape, **more}
+    refused(await infer(client, z, model="tiny"), 400, "input z: its shape has more than 1,024 numbers")
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 async def test_a_latent_that_is_no_number_is_refused_raw_and_as_json(
     client: httpx.AsyncClient, value: float
@@ -237,13 +248,27 @@ async def test_what_is_not_offered_is_refused(
     refused(await infer(client, Z, **more), 400, word)
 
 
-async def test_a_timeout_shortens_the_deadline(client: httpx.AsyncClient, app: FastAPI) -> None:
-    pool = app.state.registry.pool
-    pool._running = pool.threads
-    try:
-        refused(await infer(client, Z, parameters={"timeout": 20_000}), 504, "deadline")
-    finally:
-        pool._running = 0
+@pytest.mark.parametrize(
+    ("timeout_us", "expected_s"), [(20_000, 0.02), (3_000_000, 3), (20_000_000, 10), (None, 10)]
+)
+async def test_a_timeout_shortens_the_deadline(
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    timeout_us: int | None,
+    expected_s: float,
+) -> None:
+    """Timeouts are in microseconds; one beyond the service's own deadline, 10 seconds, changes nothing."""
+    left_s = []
+
+    async def submit(batcher: Batcher, feeds: object, until: float) -> Array:
+        left_s.append(until - time.monotonic())
+        raise ServiceError(504, "deadline", "the deadline passed")
+
+    monkeypatch.setattr(Batcher, "submit", submit)
+    parameters = {} if timeout_us is None else {"timeout": timeout_us}
+    refused(await infer(client, Z, parameters=parameters), 504, "deadline")
+    # A busy machine may take a while between both readings of the clock.
+    assert expected_s - 2.5 < left_s[0] <= expected_s
 
 
 def test_a_real_server_infers(http: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """A batcher to be watched: its network doubles, remembers its batches, and can be held or made to fail."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -8,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from service.engine.backlog import Bounds
 from service.engine.batcher import Batcher
+from service.engine.cost import Cost
 from service.engine.pool import Pool
 from service.engine.session import Array, Port
 from service.engine.statistics import Statistics
@@ -28,7 +31,7 @@ class Doubler:
         self.most_together = 0
         self._lock = threading.Lock()
 
-    def run(self, feeds: Mapping[str, Array]) -> Array:
+    def run(self, feeds: Mapping[str, Array], limit_s: float = math.inf) -> Array:
         with self._lock:
             self.together += 1
             self.most_together = max(self.most_together, self.together)
@@ -44,16 +47,37 @@ class Doubler:
                 self.together -= 1
 
 
+class FixedCost(Cost):
+    """A cost that no run changes, so that tests do not depend on the machine."""
+
+    def learn(self, rows: int, seconds: float) -> None:
+        pass
+
+
 class Bench:
     """A batcher of a doubler, with its pool."""
 
-    def __init__(self, *, threads: int = 2, limit: int = 1024, max_batch: int = 64) -> None:
-        self.pool = Pool(threads, limit)
+    def __init__(
+        self,
+        *,
+        threads: int = 2,
+        limit: int = 1024,
+        seconds: float = math.inf,
+        max_batch: int = 64,
+        row_s: float = 0.0,
+    ) -> None:
+        """`row_s` is the cost of a row by a clock that the network does not move."""
+        self.pool = Pool(threads, Bounds(limit, seconds), run_limit_s=10)
         self.network = Doubler()
-        self.batcher = self.another(self.network, max_batch)
+        self.batcher = self.another(self.network, max_batch, row_s)
 
-    def another(self, network: Doubler, max_batch: int = 64) -> Batcher:
-        return Batcher(network, self.pool, max_batch=max_batch, inputs=INPUTS)
+    def another(self, network: Doubler, max_batch: int = 64, row_s: float = 0.0) -> Batcher:
+        return Batcher(network, self.pool, max_batch=max_batch, inputs=INPUTS, cost=FixedCost(row_s, row_s))
+
+    @property
+    def images(self) -> int:
+        """Waiting or running."""
+        return self.batcher.backlog.images
 
     @property
     def statistics(self) -> Statistics:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.engine.pool import INLINE_ROWS
+from service.engine.batcher import LOOP_ROWS
 from service.errors import ServiceError
 from tests.service.engine.bench import Bench
 
@@ -30,7 +30,7 @@ async def answered_in_its_first_turn(bench: Bench, *values: float) -> bool:
 
 async def test_who_is_alone_is_answered_without_a_turn_of_the_loop(bench: Bench) -> None:
     assert await answered_in_its_first_turn(bench, 1, 2)
-    assert bench.pool.images == 0
+    assert bench.images == 0
     statistics = bench.statistics
     assert (statistics.success.count, statistics.queue.count, statistics.fail.count) == (1, 1, 0)
     assert statistics.success.ns >= statistics.compute_ns > 0
@@ -49,7 +49,7 @@ async def test_without_a_server_that_counts_nobody_is_alone(bench: Bench) -> Non
 
 
 async def test_what_is_large_leaves_the_loop_to_others(bench: Bench) -> None:
-    assert not await answered_in_its_first_turn(bench, *range(INLINE_ROWS + 1))
+    assert not await answered_in_its_first_turn(bench, *range(LOOP_ROWS + 1))
 
 
 async def test_none_is_overtaken(bench: Bench) -> None:
@@ -58,8 +58,9 @@ async def test_none_is_overtaken(bench: Bench) -> None:
     await asyncio.gather(*held)
 
 
-async def test_the_bound_holds(bench: Bench) -> None:
-    bench.pool.limit = 1
+async def test_the_bound_holds() -> None:
+    bench = Bench(limit=1)
+    bench.pool.under_way = {"a request"}
     with pytest.raises(ServiceError) as refused:
         await bench.ask(1, 2)
     assert (refused.value.status, refused.value.code) == (422, "more-than-queue")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.engine.backlog import Bounds
 from service.engine.batcher import Batcher
 from service.engine.bundle import load_bundle
 from service.engine.pool import Pool
@@ -39,7 +40,7 @@ async def test_what_is_asked_in_one_turn_runs_together(bench: Bench) -> None:
     assert list(answers) == [[2.0], [4.0, 6.0], [8.0]]
     assert bench.network.batches == [[1, 2, 3, 4]]
     assert (bench.statistics.runs.count, bench.statistics.inferences) == (1, 4)
-    assert bench.pool.images == 0
+    assert bench.images == 0
 
 
 async def test_one_alone_does_not_wait_for_others(bench: Bench) -> None:
@@ -52,7 +53,7 @@ async def test_small_runs_are_inline_and_large_ones_in_threads(bench: Bench) -> 
     threads = []
     run = bench.network.run
 
-    def remember(feeds: Mapping[str, Array]) -> Array:
+    def remember(feeds: Mapping[str, Array], limit_s: float = 0) -> Array:
         threads.append(threading.current_thread() is threading.main_thread())
         return run(feeds)
 
@@ -66,7 +67,7 @@ async def test_a_large_request_is_split_and_put_together_in_order(bench: Bench) 
     values = list(range(200))
     assert await bench.ask(*values) == [2 * value for value in values]
     assert sorted(map(len, bench.network.batches)) == [8, 64, 64, 64]
-    assert bench.pool.images == 0
+    assert bench.images == 0
 
 
 async def test_runs_at_once_never_exceed_the_threads(bench: Bench) -> None:
@@ -111,7 +112,7 @@ async def test_models_take_turns(bench: Bench) -> None:
             super().__init__()
             self.name = name
 
-        def run(self, feeds: Mapping[str, Array]) -> Array:
+        def run(self, feeds: Mapping[str, Array], limit_s: float = 0) -> Array:
             order.append(self.name)
             return super().run(feeds)
 
@@ -123,10 +124,10 @@ async def test_models_take_turns(bench: Bench) -> None:
 
 async def test_the_bound_is_exact(bench: Bench) -> None:
     held = await bench.busy()
-    room = bench.pool.limit - bench.pool.images
+    room = bench.pool.bounds.images - bench.images
     last = bench.start(*range(room))
     await asyncio.sleep(0)
-    assert bench.pool.images == bench.pool.limit
+    assert bench.images == bench.pool.bounds.images
     with pytest.raises(ServiceError) as caught:
         await bench.ask(1)
     assert (caught.value.status, caught.value.code) == (503, "queue-full")
@@ -134,7 +135,7 @@ async def test_the_bound_is_exact(bench: Bench) -> None:
     assert bench.batcher.statistics.fail.count == 1
     bench.network.go.set()
     await asyncio.gather(last, *held)
-    assert bench.pool.images == 0
+    assert bench.images == 0
     assert await bench.ask(1) == [2]
 
 
@@ -154,7 +155,7 @@ async def test_a_deadline_passes_while_waiting(bench: Bench) -> None:
     assert 0.03 < time.monotonic() - start < 2
     assert code(late) == "deadline"
     assert bench.drops == {"deadline": 5}
-    assert bench.pool.images == 128
+    assert bench.images == 128
     bench.network.go.set()
     await asyncio.gather(*held)
     assert bench.statistics.inferences == 128
@@ -165,9 +166,9 @@ async def test_a_deadline_passes_while_running(bench: Bench) -> None:
     late = bench.start(*range(40), within=0.05)
     await asyncio.wait([late], timeout=5)
     assert code(late) == "deadline"
-    assert bench.pool.images == 40  # The run goes on, and its rows take room until it ends.
+    assert bench.images == 40  # The run goes on, and its rows take room until it ends.
     bench.network.go.set()
-    await until(lambda: bench.pool.images == 0)
+    await until(lambda: bench.images == 0)
     assert bench.drops == {}
 
 
@@ -185,7 +186,7 @@ async def test_who_left_is_dropped_before_the_run(bench: Bench) -> None:
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.sleep(0)
-    assert bench.pool.images == 128 + 1
+    assert bench.images == 128 + 1
     assert bench.drops == {"cancelled": 10}
     bench.network.go.set()
     assert await stays == [14]
@@ -202,7 +203,7 @@ async def test_who_left_amid_runs_loses_only_the_rest(bench: Bench) -> None:
     await asyncio.wait([task])
     assert bench.drops == {"cancelled": 128}
     bench.network.go.set()
-    await until(lambda: bench.pool.images == 0)
+    await until(lambda: bench.images == 0)
     assert len(bench.network.batches) == 2
     assert await bench.ask(1) == [2]
 
@@ -214,15 +215,15 @@ async def test_a_failing_run_is_500_for_its_callers_and_no_one_else(bench: Bench
     await asyncio.wait(asked)
     assert {code(task) for task in asked} == {"inference-failed"}
     assert "secret" not in str(asked[0].exception())
-    await until(lambda: bench.pool.images == 0)
+    await until(lambda: bench.images == 0)
     assert bench.statistics.inferences == 0
     assert bench.drops == {"inference-failed": size + 1}
     bench.network.error = None
     assert await bench.ask(1) == [2]
 
 
-async def test_a_network_that_loses_rows_is_a_failure(bench: Bench) -> None:
-    bench.network.run = lambda feeds: feeds["x"][1:]  # type: ignore[method-assign]
+async def test_a_network_that_loses_rows_is_a_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.network, "run", lambda feeds, limit_s: feeds["x"][1:])
     asked = [bench.start(1), bench.start(2)]
     await asyncio.wait(asked)
     assert [code(task) for task in asked] == ["inference-failed"] * 2
@@ -247,7 +248,7 @@ async def test_rows_that_would_break_the_others_run_are_refused(
     with pytest.raises(ValueError, match="needs"):
         await bench.batcher.submit(feeds, float("inf"))
     assert await other == [2]
-    assert bench.pool.images == 0
+    assert bench.images == 0
 
 
 @given(
@@ -269,7 +270,7 @@ async def test_everyone_gets_their_own_rows(
     for number, (task, size) in enumerate(zip(tasks, sizes, strict=True)):
         if not task.cancelled():
             assert task.result() == [2 * (1000 * number + row) for row in range(size)]
-    await until(lambda: bench.pool.images == 0)
+    await until(lambda: bench.images == 0)
     assert bench.statistics.inferences + sum(bench.drops.values()) == sum(sizes)
     assert max(map(len, bench.network.batches), default=0) <= max_batch
     assert bench.network.most_together <= threads
@@ -279,7 +280,7 @@ async def test_everyone_gets_their_own_rows(
 async def test_bytes_do_not_depend_on_the_company(tmp_path: Path) -> None:
     """A real network: each row's image is the same alone, in any batch, and in a request that is split."""
     session = load_bundle(write_bundle(tmp_path, "tiny_cond", conditional=True), "cpu").sessions["generator"]
-    pool = Pool(2, 1024)
+    pool = Pool(2, Bounds(1024), run_limit_s=10)
     batcher = Batcher(session, pool, max_batch=64, inputs=session.inputs)
     z = np.random.RandomState(3).standard_normal((256, LATENT)).astype(np.float32)
     label: Array = np.arange(256) % 10

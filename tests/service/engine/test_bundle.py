@@ -13,7 +13,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from service.engine.bundle import BundleError, load_bundle, unchanged
+from service.engine.bundle import load_bundle, unchanged
+from service.engine.refusal import BundleError
 from tests.service import bundles
 from tests.service.bundles import BUILD, replace_role, rewrite_manifest, write_bundle
 

@@ -23,9 +23,34 @@ print(before - resident())
 """
 
 
-@pytest.mark.skipif(
+LARGE = """
+import random
+from service.engine.memory import return_large_blocks
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+
+return_large_blocks()
+before = resident()
+kept = []
+for size in (8_000_000, 4_000_000, 1_000_000) * 4:
+    blocks = [b"x" * size for _ in range(4)]
+    kept.append(b"y" * 200_000)  # after the large blocks, so that a heap could not shrink
+    del blocks
+print(resident() - before)
+"""
+GLIBC = pytest.mark.skipif(
     not hasattr(os, "confstr") or "CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="glibc's"
 )
+
+
+@GLIBC
+def test_large_blocks_are_returned_when_they_are_freed() -> None:
+    done = subprocess.run([sys.executable, "-c", LARGE], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 8
+
+
+@GLIBC
 def test_what_was_freed_between_what_is_kept_is_given_back() -> None:
     """200 MB in pieces of 4 kB, of which every fiftieth stays: glibc alone keeps it all."""
     done = subprocess.run(

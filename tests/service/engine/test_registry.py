@@ -1,6 +1,7 @@
 """Which models are found, and how they are asked for."""
 
 import asyncio
+import math
 import shutil
 import threading
 import weakref
@@ -8,13 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from service.engine.bundle import BundleError
+from service.engine.proof import Prover
+from service.engine.refusal import BundleError
 from service.engine.registry import Registry
 from service.engine.session import ProviderError
 from service.errors import ServiceError
-from tests.service.bundles import rewrite_manifest, write_bundle
+from tests.service.bundles import LATENT, rewrite_manifest, write_bundle, write_endless
 
 
 def load(models_dir: Path, default: str = "tiny", **changes: Any) -> Registry:
@@ -174,6 +177,105 @@ def test_a_version_spoilt_in_place_goes_on_as_it_was(
     assert changing.get("other") is before
 
 
+def test_of_several_versions_only_the_spoilt_ones_are_refused(changing: Registry, folder: Path) -> None:
+    for version in (2, 3):
+        write_bundle(folder, "other", version)
+    assert changing.reload() == ()
+    before = {version: changing.get("other", version) for version in (1, 2, 3)}
+    spoil(folder / "other" / "2")
+    spoil(write_bundle(folder, "other", 4))
+    write_bundle(folder, "other", 5)
+    refused = changing.reload()
+    assert [(one.name, one.version) for one in refused] == [("other", 2), ("other", 4)]
+    assert served(changing) == {"tiny": [1], "other": [5, 3, 2, 1]}
+    assert {version: changing.get("other", version) for version in (1, 2, 3)} == before
+
+
+def test_a_folder_that_is_no_model_does_not_prevent_a_reload(changing: Registry, folder: Path) -> None:
+    (folder / "lost+found").mkdir()
+    assert changing.reload() == ()
+
+
+def test_a_bundle_that_never_ends_is_refused_and_the_others_are_served(folder: Path) -> None:
+    registry = load(folder, proof_timeout_s=3.0)
+    write_endless(folder, "endless")
+    write_bundle(folder, "third")
+    (refused,) = registry.reload()
+    assert (refused.name, refused.version) == ("endless", 1)
+    assert refused.reason.startswith("endless/1: did not finish its self-test within 3 s")
+    assert served(registry) == {"tiny": [1], "other": [1], "third": [1]}
+    registry.close()
+
+
+def test_a_bundle_that_never_ends_does_not_hold_up_the_start(folder: Path) -> None:
+    write_endless(folder, "endless")
+    with pytest.raises(BundleError, match="did not finish its self-test within 1 s"):
+        load(folder, proof_timeout_s=1.0)
+
+
+def test_what_is_new_is_tested_in_another_process_first(
+    changing: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bundle(folder, "third")
+    monkeypatch.setattr(Prover, "prove", lambda prover, bundle: "0" * 64)
+    (refused,) = changing.reload()
+    assert refused.reason.startswith("third/1/manifest.json: was replaced during the self-test")
+    assert served(changing) == {"tiny": [1], "other": [1]}
+
+
+@pytest.mark.anyio
+async def test_close_does_not_wait_for_a_change_that_hangs(changing: Registry) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        begun.set()
+        go.wait()
+
+    change = asyncio.ensure_future(changing.aside(stuck))
+    assert await asyncio.to_thread(begun.wait, 10)
+    changing.close()
+    assert not change.done()
+    go.set()
+    await change
+
+
+@pytest.mark.anyio
+async def test_a_run_that_never_ends_is_a_failure_and_the_service_goes_on(folder: Path) -> None:
+    write_endless(folder, "endless", always=False)
+    registry = load(folder, run_limit_s=1.0)
+    batcher = registry.get("endless").generator
+    for rows in (1, 64):
+        with pytest.raises(ServiceError) as caught:
+            await batcher.submit({"z": np.full((rows, LATENT), 60, np.float32)}, math.inf)
+        assert caught.value.code == "inference-failed"
+        await batcher.submit({"z": np.zeros((rows, LATENT), np.float32)}, math.inf)
+    assert not batcher.on_loop(1), "its runs were measured, and happen in threads from now on"
+    registry.close()
+
+
+def test_a_bad_new_model_is_refused_and_the_others_serve(changing: Registry, folder: Path) -> None:
+    spoil(write_bundle(folder, "third"))
+    assert [(one.name, one.version) for one in changing.reload()] == [("third", 1)]
+    assert served(changing) == {"tiny": [1], "other": [1]}
+
+
+def test_one_spoilt_version_of_several_goes_on_and_the_others_change(tmp_path: Path) -> None:
+    for version in (1, 2, 3):
+        write_bundle(tmp_path, "tiny", version)
+    registry = load(tmp_path)
+    before = {version: registry.get("tiny", version) for version in (1, 2, 3)}
+    spoil(tmp_path / "tiny" / "2")
+    rewrite_manifest(tmp_path / "tiny" / "3", title="New")
+    write_bundle(tmp_path, "tiny", 4)
+    spoil(write_bundle(tmp_path, "tiny", 5))
+    assert [(one.name, one.version) for one in registry.reload()] == [("tiny", 2), ("tiny", 5)]
+    assert served(registry) == {"tiny": [4, 3, 2, 1]}
+    assert registry.get("tiny", 1) is before[1]
+    assert registry.get("tiny", 2) is before[2]
+    assert registry.get("tiny", 3).manifest.title == "New"
+    registry.close()
+
+
 def test_a_model_that_is_gone_for_a_bad_version_goes_on_as_it_was(changing: Registry, folder: Path) -> None:
     (folder / "other/1").rename(folder / "other/2")
     changing.reload()
@@ -188,11 +290,11 @@ def test_the_default_stays_when_it_is_gone_from_the_folder(changing: Registry, f
 
 
 def test_everything_stays_when_the_folder_cannot_be_read(changing: Registry, folder: Path) -> None:
-    (folder / "Not A Name").mkdir()
+    (folder / "other" / "latest").mkdir()
     (refused,) = changing.reload()
     assert (refused.name, refused.version) == (None, None)
     assert served(changing) == {"tiny": [1], "other": [1]}
-    (folder / "Not A Name").rmdir()
+    (folder / "other" / "latest").rmdir()
     assert changing.reload() == changing.unserved == ()
 
 
@@ -200,7 +302,7 @@ def test_what_was_unloaded_stays_told_when_the_folder_cannot_be_read(
     changing: Registry, folder: Path
 ) -> None:
     changing.unload("other")
-    (folder / "Not A Name").mkdir()
+    (folder / "other" / "latest").mkdir()
     for change in (changing.reload, lambda: changing.load("other")):
         (refused,) = change()
         assert refused.name is None

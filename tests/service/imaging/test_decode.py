@@ -99,7 +99,9 @@ def test_transparency_is_over_black(mode: str) -> None:
 
 
 def test_an_opaque_alpha_channel_changes_nothing() -> None:
-    np.testing.assert_array_equal(read(saved(Image.fromarray(SEVEN).convert("RGBA"))).image, SEVEN)
+    decoded = read(saved(Image.fromarray(SEVEN).convert("RGBA")))
+    np.testing.assert_array_equal(decoded.image, SEVEN)
+    assert decoded.steps == ["colour to grey"]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
@@ -265,6 +267,50 @@ def test_a_refused_header_leaves_nothing_behind() -> None:
         warnings.simplefilter("always")
         refused(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
     assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("height", "reduced"), [(1023, "400x1023"), (1024, "200x512"), (1535, "200x768"), (1600, "134x534")]
+)
+def test_pictures_from_1024_pixels_are_averaged_down_by_a_whole_number(height: int, reduced: str) -> None:
+    steps = read(encode.png(np.full((height, 400), 200, np.uint8)), fit=False).steps
+    assert steps[0].startswith(f"scaled from {reduced} to ")
+
+
+def test_a_large_jpeg_is_decoded_at_a_quarter_of_its_size() -> None:
+    data = saved(np.full((2048, 2048), 200, np.uint8), "JPEG")
+    limits = ImageLimits(file_bytes=1 << 20, pixels=1 << 22)
+    assert decode(data, limits, fit=False).steps == ["scaled from 512x512 to 28x28"]
+
+
+def test_a_jpeg_may_have_40_scans() -> None:
+    """Markers after the end of the picture count too: they cost nothing, but are not told apart."""
+    data = saved(BIG, "JPEG")
+    read(data + 39 * b"\xff\xda")
+    assert "more than 40 scans" in refused(data + 40 * b"\xff\xda").detail
+    read(encode.png(BIG) + 100 * b"\xff\xda")
+
+
+def test_the_limits_are_still_allowed() -> None:
+    data = encode.png(np.zeros((30, 30), np.uint8))
+    decode(data, ImageLimits(file_bytes=len(data), pixels=900))
+    assert refused(data, ImageLimits(file_bytes=len(data) - 1, pixels=900)).code == "image-too-large"
+    assert refused(data, ImageLimits(file_bytes=len(data), pixels=899)).code == "image-too-large"
+
+
+def test_only_formats_that_blur_count_as_noisy() -> None:
+    """A trace of 20 levels is no ink where a format may have made it."""
+    picture = np.zeros((40, 40), np.uint8)
+    picture[10:30, 18:22] = 255
+    picture[2, 2] = 20
+    for kind, options, cropped in (
+        ("PNG", {}, "20x28"),
+        ("BMP", {}, "20x28"),
+        ("GIF", {}, "20x28"),
+        ("WEBP", {"lossless": True}, "4x20"),
+    ):
+        steps = read(saved(picture, kind, **options)).steps
+        assert any(step.startswith(f"cropped to the ink, {cropped} of") for step in steps), (kind, steps)
 
 
 def test_large_pictures_shrink_without_losing_the_digit() -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.sender import Sender, Sending
+from service.server.sender import Sender, Sending
 from tests.service.conftest import Server
 
 
