@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     """Processes that decode uploads and encode large answers; 0 takes the container's CPU quota, at least 2.
     One client never occupies all of them."""
     image_cpu_s: float = Field(default=0.25, gt=0, allow_inf_nan=False)
-    """Processor seconds that decoding one image may take, plus 1 ms for each kB of its file; past it the
-    answer is 422."""
+    """Processor seconds that decoding the images of a request may take, plus 1 ms for each kB of their files;
+    past it the answer is 422."""
     image_requests: int = Field(default=256, ge=1)
     """Most requests that have image work waiting or running; past it the answer is 503 with Retry-After."""
     body_memory_bytes: int = Field(default=256 * MIB, ge=1)

@@ -207,7 +207,7 @@ def _score(recipe: Recipe, contents: dict[RoleName, bytes], test: Digits) -> Sco
 
 
 def best_threshold(real: NDArray[np.float32], generated: NDArray[np.float32]) -> float:
-    """The score that maximises balanced accuracy, real at or above it: Youden's J, smallest maximiser."""
+    """Return the largest score that maximises balanced accuracy (Youden's J), real at or above it."""
     scores = np.concatenate([real, generated])
     order = np.argsort(-scores, kind="stable")
     is_real = np.concatenate([np.ones(len(real)), np.zeros(len(generated))])[order]

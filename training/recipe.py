@@ -83,7 +83,7 @@ class Config:
     """What the learning rates fall to, as a fraction of where they began; 1 keeps them constant."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 1 << 32:  # each step's generator is seeded with seed << 32 | step
+        if not 0 <= self.seed < 1 << 32:
             raise TrainingError(f"seed is {self.seed}: give one from 0 to {(1 << 32) - 1}")
         for name in ("steps", "batch_size"):
             if getattr(self, name) < 1:

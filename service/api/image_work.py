@@ -18,6 +18,7 @@ from service.imaging.decode import Decoded, ImageLimits
 from service.imaging.errors import ImageError
 from service.imaging.jobs import Job
 from service.imaging.plain_png import is_plain_png
+from service.imaging.worker_process import Done
 from service.mnist import SIDE
 from service.settings import Settings
 
@@ -26,7 +27,9 @@ INLINE_PIXELS = 256 * SIDE * SIDE
 INLINE_FILES = 8
 """So many small images are decoded in one turn of the event loop."""
 PROCESSOR_S_PER_BYTE = 1e-6
-"""Decoding may take IMAGE_CPU_S and this for each byte of the file."""
+"""Decoding the files of a request may take IMAGE_CPU_S and this for each of their bytes."""
+LEAST_PROCESSOR_S = 0.01
+"""The kernel measures in steps of some milliseconds, and takes 0 for no limit."""
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def admitted(request: Request, size: int) -> Iterator[None]:
         ) from None
 
 
-async def run(request: Request, job: Job, until: float, processor_s: float | None = None) -> list[bytes]:
+async def run(request: Request, job: Job, until: float, processor_s: float | None = None) -> Done:
     """Run a job in a worker, within `admitted`.
 
     `until` is on the clock of time.monotonic. Raises ServiceError 504 past it, 413 and 422 for an image that
@@ -84,7 +87,7 @@ async def encode(request: Request, job: Job, until: float, *, pixels: int | None
     if pixels is not None and pixels <= INLINE_PIXELS:
         return job()
     with admitted(request, 0):
-        return await run(request, job, until)
+        return (await run(request, job, until)).strings
 
 
 async def decode_all(
@@ -93,13 +96,13 @@ async def decode_all(
     """Decode uploaded images one after the other. Raises as `admitted` and `run` do; the message of a refusal
     says which image it is about."""
     limits = image_limits(state.settings(request))
+    decoder = _Decoder(request, files, until)
     found = []
-    with _admitted_unless_plain(request, files):
+    with decoder.admitted():
         for i, data in enumerate(files):
+            job = partial(jobs.decode_image, data, limits, fit, invert)
             try:
-                answer = await _decode(
-                    request, data, partial(jobs.decode_image, data, limits, fit, invert), until
-                )
+                answer = await decoder.decode(data, job)
             except ServiceError as error:
                 raise ServiceError(
                     error.status, error.code, f"picture {i}: {error.detail}", headers=error.headers
@@ -113,8 +116,9 @@ async def decode_all(
 async def decode_mask(request: Request, data: bytes, until: float) -> NDArray[np.bool_]:
     """Decode one mask [28, 28]. Raises as `admitted` and `run` do."""
     limits = image_limits(state.settings(request))
-    with _admitted_unless_plain(request, [data]):
-        (mask,) = await _decode(request, data, partial(jobs.mask, data, limits), until)
+    decoder = _Decoder(request, [data], until)
+    with decoder.admitted():
+        (mask,) = await decoder.decode(data, partial(jobs.mask, data, limits))
     return np.frombuffer(mask, np.bool_).reshape(SIDE, SIDE)
 
 
@@ -128,20 +132,30 @@ def refusal(error: ImageError) -> ServiceError:
     return ServiceError(413 if error.code == "image-too-large" else 422, error.code, error.detail)
 
 
-def _admitted_unless_plain(request: Request, files: Sequence[bytes]) -> AbstractContextManager[None]:
-    if all(map(is_plain_png, files)):
-        return nullcontext()
-    return admitted(request, sum(map(len, files)))
+class _Decoder:
+    """Decodes the files of one request, which share an allowance of processor time."""
 
+    def __init__(self, request: Request, files: Sequence[bytes], until: float) -> None:
+        self._request = request
+        self._until = until
+        self._size = sum(map(len, files))
+        self._plain = all(map(is_plain_png, files))
+        self._left_s = state.settings(request).image_cpu_s + PROCESSOR_S_PER_BYTE * self._size
 
-async def _decode(request: Request, data: bytes, job: Job, until: float) -> Sequence[bytes]:
-    if is_plain_png(data):
-        try:
-            return job()
-        except ImageError as error:
-            raise refusal(error) from None
-    processor_s = state.settings(request).image_cpu_s + PROCESSOR_S_PER_BYTE * len(data)
-    return await run(request, job, until, processor_s)
+    def admitted(self) -> AbstractContextManager[None]:
+        """Hold a place in the image workers if a file needs one."""
+        return nullcontext() if self._plain else admitted(self._request, self._size)
+
+    async def decode(self, data: bytes, job: Job) -> Sequence[bytes]:
+        """Run a job that decodes one of the files, at once if it is a plain PNG."""
+        if is_plain_png(data):
+            try:
+                return job()
+            except ImageError as error:
+                raise refusal(error) from None
+        done = await run(self._request, job, self._until, max(self._left_s, LEAST_PROCESSOR_S))
+        self._left_s -= done.processor_s
+        return done.strings
 
 
 def _client(request: Request) -> str:

@@ -8,8 +8,8 @@ import struct
 
 REQUEST = struct.Struct(">ddQ")
 """Limits in processor seconds and in seconds, and the length of the job that follows."""
-ANSWER = struct.Struct(">cI")
-"""A verdict, and how many byte strings follow."""
+ANSWER = struct.Struct(">cdI")
+"""A verdict, the processor seconds that the job took, and how many byte strings follow."""
 LENGTH = struct.Struct(">Q")
 """Precedes each byte string."""
 
@@ -20,9 +20,9 @@ MAX_BYTES = 64 * 1024 * 1024
 """The service takes no more than this from a worker, which a hostile image may have taken over."""
 
 
-def pack(verdict: bytes, strings: list[bytes]) -> bytes:
+def pack(verdict: bytes, processor_s: float, strings: list[bytes]) -> bytes:
     """Return an answer as it goes over the socket."""
-    parts = [ANSWER.pack(verdict, len(strings))]
+    parts = [ANSWER.pack(verdict, processor_s, len(strings))]
     for string in strings:
         parts += (LENGTH.pack(len(string)), string)
     return b"".join(parts)

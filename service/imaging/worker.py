@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 import traceback
 import warnings
 
@@ -62,12 +63,14 @@ def serve(stream: io.BufferedRWPair) -> None:
 
 def perform(job: Job) -> bytes:
     """Return the packed answer of a job, whatever it raises."""
+    begun = time.process_time()
     try:
-        return pack(DONE, job())
+        verdict, strings = DONE, job()
     except ImageError as error:
-        return pack(REFUSED, [error.code.encode(), error.detail.encode("utf-8", "replace")])
+        verdict, strings = REFUSED, [error.code.encode(), error.detail.encode("utf-8", "replace")]
     except Exception:
-        return pack(FAILED, [traceback.format_exc().encode("utf-8", "replace")])
+        verdict, strings = FAILED, [traceback.format_exc().encode("utf-8", "replace")]
+    return pack(verdict, time.process_time() - begun, strings)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from service.imaging.errors import ImageCode, ImageError
 from service.imaging.jobs import Job
@@ -28,6 +28,14 @@ GRACE_S = 1.0
 """A worker ends itself this much after the deadline, should the service not have ended it by then."""
 
 log = logging.getLogger(__name__)
+
+
+class Done(NamedTuple):
+    """The end of a job."""
+
+    strings: list[bytes]
+    processor_s: float
+    """Seconds of processor time that it took."""
 
 
 class JobFailed(Exception):
@@ -68,8 +76,8 @@ class WorkerProcess:
         reader, writer = await asyncio.open_connection(sock=ours)
         return cls(process, reader, writer)
 
-    async def do(self, job: Job, seconds: float, processor_s: float) -> list[bytes]:
-        """Return the job's byte strings.
+    async def do(self, job: Job, seconds: float, processor_s: float) -> Done:
+        """Return the job's byte strings and its processor time.
 
         Raises ImageError if the job refuses the image or uses more than `processor_s` of the processor,
         TimeoutError after `seconds`, JobFailed for a bug. The process ends when the job does not: on a limit,
@@ -85,7 +93,7 @@ class WorkerProcess:
             raise
         except (EOFError, OSError):
             self.kill()
-            raise await self._cause(processor_s) from None
+            raise await self._cause() from None
 
     def kill(self) -> None:
         """End the process at once."""
@@ -95,11 +103,11 @@ class WorkerProcess:
             # Waiting takes the dead process out of the system's table. It may take some milliseconds.
             threading.Thread(target=self._end, daemon=True).start()
 
-    async def _ask(self, job: Job, seconds: float, processor_s: float) -> list[bytes]:
+    async def _ask(self, job: Job, seconds: float, processor_s: float) -> Done:
         pickled = pickle.dumps(job)
         self._writer.writelines((REQUEST.pack(processor_s, seconds + GRACE_S, len(pickled)), pickled))
         await self._writer.drain()
-        verdict, count = ANSWER.unpack(await self._reader.readexactly(ANSWER.size))
+        verdict, used_s, count = ANSWER.unpack(await self._reader.readexactly(ANSWER.size))
         strings: list[bytes] = []
         room = MAX_BYTES
         if count > MAX_STRINGS:
@@ -111,7 +119,7 @@ class WorkerProcess:
                 raise EOFError
             strings.append(await self._reader.readexactly(size))
         if verdict == DONE:
-            return strings
+            return Done(strings, used_s)
         if verdict == REFUSED:
             code: ImageCode
             code, detail = strings[0].decode(), strings[1].decode()  # type: ignore[assignment]
@@ -123,14 +131,14 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
-    async def _cause(self, processor_s: float) -> ImageError:
+    async def _cause(self) -> ImageError:
         """Tell why the process ended in the middle of a job."""
         while (status := self._process.poll()) is None:
             await asyncio.sleep(0.002)
         if status == -signal.SIGPROF:
             return ImageError(
                 "image-too-costly",
-                f"it takes more than {processor_s:.2g} s of processor time to decode: save it as a plain PNG",
+                "it takes too much processor time to decode: send fewer images, or save it as a plain PNG",
             )
         log.error("an image worker ended with status %s", status)
         return ImageError("broken-image", "the image is broken: its decoder failed")

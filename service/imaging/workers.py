@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from service.budget import Budget
 from service.imaging.fair_queue import FairQueue
 from service.imaging.jobs import Job
-from service.imaging.worker_process import WorkerProcess
+from service.imaging.worker_process import Done, WorkerProcess
 
 WORKER_BYTES = 96 * 1024 * 1024
 WORKER_BYTES_PER_PIXEL = 24
@@ -49,8 +49,8 @@ class ImageWorkers:
         with self.requests.hold(client, 1), self.memory.hold(client, size):
             yield
 
-    async def run(self, client: str, job: Job, until: float, processor_s: float | None = None) -> list[bytes]:
-        """Return the job's byte strings.
+    async def run(self, client: str, job: Job, until: float, processor_s: float | None = None) -> Done:
+        """Return the job's byte strings and its processor time.
 
         `until` is on the clock of time.monotonic: past it the job is ended, or never started. `processor_s`
         bounds its processor time, by default to what is left until then. Raises TimeoutError, ImageError or

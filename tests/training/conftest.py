@@ -16,6 +16,13 @@ torch.set_num_threads(1)
 FEW = Path(__file__).parent.parent / "mnist"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Run torch on one thread: on small tensors several threads mostly wait for each other, and on a busy
+    machine that makes a test ten times slower."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def digits() -> Digits:
     return data.load("train", verify=True) if os.environ.get("MNIST_DIR") else few("train")

@@ -3,24 +3,38 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from service.engine.latent import draw
 from service.manifest import Manifest, Metric
-from tests.service.bundles import write_bundle
+from tests.service.bundles import LATENT, write_bundle
 from tests.training.conftest import few
 from training import leaderboard, recipes
 from training.as_written import measure
 from training.evaluate import Yardstick, evaluate, evaluate_all, record, summarise
+from training.graph import session
 from training.metrics.catalogue import CATALOGUE
 from training.run import Run
-from training.served import BundleError, read_manifest
+from training.served import BundleError, Served, read_manifest
 from training.trainer import fit
+
+Images = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
 def yardstick() -> Yardstick:
     return Yardstick(few("train"), few("t10k"), samples=200, draws=2)
+
+
+@pytest.fixture(autouse=True)
+def short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time generators for milliseconds, not for a second: no test depends on the speed."""
+    timed = Served.microseconds
+    monkeypatch.setattr(Served, "microseconds", lambda served, batch: timed(served, batch, seconds=0.005))
 
 
 def test_every_figure_of_every_kind_of_bundle_is_explained(yardstick: Yardstick, tmp_path: Path) -> None:
@@ -68,6 +82,93 @@ def test_evaluating_twice_gives_the_same_figures(yardstick: Yardstick, tmp_path:
     assert {k: v for k, v in one.items() if k not in timed} == {
         k: v for k, v in two.items() if k not in timed
     }
+
+
+def scores(bundle: Path, image: Images) -> Floats:
+    """The bundle's own discriminator, straight in onnxruntime."""
+    found: Floats = session((bundle / "discriminator.onnx").read_bytes()).run(None, {"image": image})[0]
+    return found
+
+
+def won(positive: Floats, negative: Floats) -> float:
+    """The share of pairs in which the positive scores higher, by counting."""
+    return float((positive[:, None] > negative).mean() + (positive[:, None] == negative).mean() / 2)
+
+
+def test_what_the_discriminator_tells_apart_is_counted_in_pairs(yardstick: Yardstick, tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path, "gan")
+    metrics = evaluate(bundle, yardstick)
+    test, train = few("t10k").image[:200].numpy(), few("train").image.numpy()
+    real = scores(bundle, test)
+    noise = torch.randint(0, 256, test.shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    generate = session((bundle / "generator.onnx").read_bytes())
+    drawn = [
+        won(real, scores(bundle, generate.run(None, {"z": z})[0]))
+        for z in (
+            draw(range(200), LATENT, "normal", False)[0],
+            draw(range(200, 400), LATENT, "normal", False)[0],
+        )
+    ]
+    expected = {
+        "auc_generated": sum(drawn) / 2,
+        "auc_noise": won(real, scores(bundle, noise.numpy())),
+        "auc_inverted": won(real, scores(bundle, 255 - test)),
+        "auc_train": won(scores(bundle, train), real),
+    }
+    assert {name: metrics[name].value for name in expected} == pytest.approx(expected, abs=1e-4)
+    assert all(abs(expected[name] - 0.5) > 0.005 for name in ("auc_generated", "auc_noise", "auc_inverted"))
+    assert abs(drawn[0] - drawn[1]) > 0.001, "the draws are of different samples"
+    assert metrics["auc_generated"].spread == pytest.approx(abs(drawn[0] - drawn[1]) / 2**0.5, abs=1e-4)
+
+
+def test_reconstruction_and_classes_are_measured_on_the_bundle_s_own_networks(
+    yardstick: Yardstick, tmp_path: Path
+) -> None:
+    bundle = write_bundle(tmp_path, "all", roles=("generator", "encoder", "classifier"))
+    metrics = evaluate(bundle, yardstick)
+    digits = few("t10k")
+    image = digits.image[:200].numpy()
+    z = session((bundle / "encoder.onnx").read_bytes()).run(None, {"image": image})[0]
+    again = session((bundle / "generator.onnx").read_bytes()).run(None, {"z": z})[0]
+    error = np.square((again.astype(float) - image) / 255).mean()
+    assert error > 0.01
+    assert metrics["reconstruction_error"].value == pytest.approx(error, rel=1e-3)
+    logits = session((bundle / "classifier.onnx").read_bytes()).run(None, {"image": image})[0]
+    right = (logits.argmax(1) == digits.label[:200].numpy()).mean()
+    assert metrics["classifier_accuracy"].value == pytest.approx(right, abs=1e-4)
+    assert metrics["classifier_accuracy"].floor == pytest.approx(yardstick.accuracy, abs=1e-4)
+
+
+def test_the_floor_is_the_mean_over_disjoint_draws_of_training_digits(yardstick: Yardstick) -> None:
+    known = {image.numpy().tobytes(): row for row, image in enumerate(few("train").image)}
+    draws = [yardstick.drawn(number) for number in range(2)]
+    rows = [{known[image.numpy().tobytes()] for image in digits.image} for digits in draws]
+    assert len(rows[0]) == len(rows[1]) == 200
+    assert rows[0].isdisjoint(rows[1])
+    assert max(rows[0] | rows[1]) < 512 - 512 // 6, "the last sixth is kept for Parzen's sigma"
+    for digits in draws:
+        row = known[digits.image[7].numpy().tobytes()]
+        assert digits.label[7] == few("train").label[row]
+    one, other = (yardstick.measure(digits.image, digits.label) for digits in draws)
+    for name in ("frechet_distance", "recall", "label_accuracy", "parzen"):
+        assert yardstick.floor[name] == pytest.approx((one[name] + other[name]) / 2, rel=1e-3)
+    assert one["frechet_distance"] != other["frechet_distance"]
+
+
+def test_a_conditional_model_is_asked_for_the_labels_of_real_digits(
+    yardstick: Yardstick, tmp_path: Path
+) -> None:
+    bundle = write_bundle(tmp_path, "cgan", conditional=True)
+    generate = session((bundle / "generator.onnx").read_bytes())
+    right = []
+    for number in range(2):
+        label = yardstick.drawn(number).label
+        z, _ = draw(range(200 * number, 200 * number + 200), LATENT, "normal", True)
+        image = generate.run(None, {"z": z, "label": label.numpy()})[0]
+        seen = yardstick.judge.judge(torch.from_numpy(image)).label
+        right.append(float((seen == label).double().mean()))
+    found = evaluate(bundle, yardstick)["label_accuracy"]
+    assert found.value == pytest.approx(sum(right) / 2, abs=1e-4)
 
 
 def test_figures_are_recorded_without_touching_the_rest(tmp_path: Path) -> None:

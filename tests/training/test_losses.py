@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -60,15 +59,59 @@ def test_wasserstein_is_the_difference_of_means_and_the_generator_climbs_the_cri
     assert losses.critic_value(real).item() == pytest.approx(-2.0)
 
 
-def test_the_gradient_penalty_is_zero_for_slope_one_and_grows_with_the_slope() -> None:
+def test_the_gradient_penalty_is_zero_for_slope_one_and_grows_both_ways() -> None:
     real, fake = torch.randn(6, 1, 2, 2), torch.randn(6, 1, 2, 2)
     weight = torch.ones(4) / 2  # of norm 1
 
-    def critic(slope: float) -> Callable[[torch.Tensor], torch.Tensor]:
-        return lambda image: slope * (image.flatten(1) @ weight)
+    def penalty(slope: float) -> float:
+        return losses.gradient_penalty(lambda image: slope * (image.flatten(1) @ weight), real, fake).item()
 
-    assert losses.gradient_penalty(critic(1.0), real, fake).item() == pytest.approx(0.0, abs=1e-6)
-    assert losses.gradient_penalty(critic(3.0), real, fake).item() == pytest.approx(4.0, rel=1e-4)
+    assert penalty(1.0) == pytest.approx(0.0, abs=1e-6)
+    assert penalty(3.0) == pytest.approx(4.0, rel=1e-4)
+    assert penalty(0.25) == pytest.approx(0.5625, rel=1e-4), "a slope below 1 costs as well"
+
+
+def test_the_gradient_penalty_is_taken_between_real_and_fake_and_can_be_minimised() -> None:
+    """f(x) = a/2 |x|^2 has the slope a |x|: the penalty and its derivative by a have a closed form."""
+    torch.manual_seed(0)
+    real, fake = torch.randn(300, 1, 2, 2), torch.randn(300, 1, 2, 2) + 3
+    curvature = torch.tensor(0.3, requires_grad=True)
+    seen: list[torch.Tensor] = []
+
+    def critic(image: torch.Tensor) -> torch.Tensor:
+        seen.append(image)
+        return curvature / 2 * image.flatten(1).square().sum(1)
+
+    penalty = losses.gradient_penalty(critic, real, fake)
+    (between,) = (image.detach() for image in seen)
+    share = ((between - real) / (fake - real)).flatten(1)
+    middle = share.median(1, keepdim=True).values
+    assert (share - middle).abs().median() < 1e-5, "a point is on the line from a real to a generated image"
+    assert 0 <= middle.min() < 0.05
+    assert 0.95 < middle.max() <= 1
+    assert middle.std().item() == pytest.approx(12**-0.5, rel=0.1), "each image has a share of its own"
+
+    size = between.flatten(1).norm(dim=1)
+    slope = 0.3 * size
+    assert slope.min() < 0.7 < 1.5 < slope.max()
+    assert penalty.item() == pytest.approx((slope - 1).square().mean().item(), rel=1e-5)
+    (derivative,) = torch.autograd.grad(penalty, curvature)
+    assert derivative.item() == pytest.approx((2 * (slope - 1) * size).mean().item(), rel=1e-5)
+
+
+def test_r1_can_be_minimised() -> None:
+    """D(x) = a/2 |x|^2 has the slope a |x|: R1 is a^2 E|x|^2, and its derivative by a is 2 a E|x|^2."""
+    curvature = torch.tensor(0.3, requires_grad=True)
+    image = torch.randn(7, 1, 2, 2, requires_grad=True)
+    squared = image.detach().square().sum((1, 2, 3)).mean().item()
+    score = curvature / 2 * image.flatten(1).square().sum(1)
+    for penalty, size in (
+        (losses.r1(image, score), 1.0),
+        (losses.r1_of_each(image, torch.stack([score, 3 * score])), (1 + 9) / 2),
+    ):
+        (derivative,) = torch.autograd.grad(penalty, curvature, retain_graph=True)
+        assert penalty.item() == pytest.approx(size * 0.09 * squared, rel=1e-5)
+        assert derivative.item() == pytest.approx(size * 0.6 * squared, rel=1e-5)
 
 
 def test_entropy_is_that_of_torch_and_has_a_gradient_where_p_is_zero() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.training.small import smaller
 from training import recipes
 from training.data import Digits
 from training.errors import TrainingError
@@ -24,7 +25,8 @@ every_recipe = pytest.mark.parametrize("name", recipes.names())
 
 
 def small(name: str, seed: int = 0) -> Config:
-    return recipes.config_class(name)(steps=STEPS, batch_size=32, ema=0.9, seed=seed)
+    settings = smaller(name) | {"steps": STEPS, "batch_size": 32, "ema": 0.9, "seed": seed}
+    return recipes.config_class(name)(**settings)
 
 
 def train(name: str, digits: Digits, folder: Path, config: Config) -> dict[str, Tensor]:
@@ -138,6 +140,8 @@ def test_exports_have_the_contract_s_shapes(name: str) -> None:
         assert recipe.score is not None
     if "encoder" in exports:
         assert exports["encoder"](image).shape == (3, recipe.latent_dim)
+    if "classifier" in exports:
+        assert exports["classifier"](image).shape == (3, 10)
 
 
 @every_recipe

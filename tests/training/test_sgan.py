@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.data import Digits
-from training.recipes.sgan import MOVE, Classifier, Config, Discriminator, Sgan, moved
+from training.recipes.sgan import Classifier, Config, Discriminator, Sgan, moved
 
 SMALL = Config(labels=20, labelled_batch=8)
 
@@ -72,6 +72,15 @@ def test_the_generator_hears_each_judge_by_its_share(
         assert any(one is not None and one.any() for one in gradients) == heard
 
 
+def test_the_classifier_that_is_served_gives_the_digits_logits() -> None:
+    recipe = Sgan(SMALL).eval()
+    image = torch.rand(3, 1, 28, 28) * 2 - 1
+    classifier = recipe.discriminator.classifier
+    expected = classifier.classes(classifier.features(image))
+    assert expected.shape == (3, 10)
+    torch.testing.assert_close(recipe.exports()["classifier"](image), expected)
+
+
 def test_without_the_gan_only_the_classifier_is_trained() -> None:
     assert [phase.name for phase in Sgan(Config(adversarial=False)).phases()] == ["discriminator"]
 
@@ -92,7 +101,7 @@ def test_a_moved_digit_keeps_its_ink_and_goes_up_to_two_pixels_both_ways() -> No
     image[:, 0, 14, 9] = 1
     places = moved(image)[:, 0].flatten(1).argmax(1)
     row, column = places // 28, places % 28
-    assert set((row - 14).tolist()) == set((column - 9).tolist()) == set(range(-MOVE, MOVE + 1))
+    assert set((row - 14).tolist()) == set((column - 9).tolist()) == {-2, -1, 0, 1, 2}
     assert moved(image).sum().item() == image.sum().item()
 
 

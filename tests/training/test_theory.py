@@ -13,7 +13,7 @@ from training.theory import Course, Game, Pushes, State, X
 
 @pytest.fixture(scope="module")
 def played() -> list[State]:
-    return list(theory.play(Game()))
+    return list(theory.play(Game(), rounds=200))
 
 
 def test_p_data_is_a_density_and_its_quantiles_are_its_own() -> None:
@@ -57,8 +57,8 @@ def test_the_four_states_are_the_paper_s(played: list[State]) -> None:
 
 
 def test_k_can_be_too_small_and_too_large() -> None:
-    small, enough, large = (theory.course(k, 600) for k in (1, 10, 300))
-    assert small.spent == enough.spent == large.spent == list(range(0, 601, 20))
+    small, enough, large = (theory.course(k, 400) for k in (1, 10, 200))
+    assert small.spent == enough.spent == large.spent == list(range(0, 401, 20))
     assert enough.distance[-1] < 0.3
     assert large.distance[-1] > 0.9 * large.distance[0]
     assert min(small.distance[-10:]) > 0.5

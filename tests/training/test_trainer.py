@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from pathlib import Path
 
 import pytest
@@ -6,10 +7,11 @@ import torch
 
 from tests.training.conftest import few
 from training import recipes
-from training.recipe import Batch, Losses
+from training.data import Digits, scale
+from training.recipe import Batch, Losses, Phase
 from training.recipes.gan import Config, Gan
 from training.run import Run
-from training.trainer import ROWS, DivergedError, Intervals, annealed, fit, is_pictured, sample
+from training.trainer import ROWS, DivergedError, Intervals, annealed, fit, is_pictured, sample, step_seed
 
 SMALL = Config(steps=3, batch_size=16, ema=0.9)
 
@@ -40,6 +42,104 @@ def test_the_average_is_what_is_returned_and_follows_the_weights_slowly(tmp_path
     raw_moved = (next(recipe.generator.parameters()) - first).abs().mean()
     average_moved = (next(averaged.generator.parameters()) - first).abs().mean()
     assert 0 < average_moved < raw_moved
+
+
+class Recorded(Gan):
+    """Records the learning rates, the labels and two random numbers of each of the generator's steps."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.turns: list[Phase] = []
+        self.rates: list[list[float]] = []
+        self.labels: list[list[int]] = []
+        self.noise: list[list[float]] = []
+
+    def phases(self) -> list[Phase]:
+        self.turns = super().phases()
+        return self.turns
+
+    def generate(self, batch: Batch) -> Losses:
+        self.rates.append([group["lr"] for turn in self.turns for group in turn.optimizer.param_groups])
+        self.labels.append(batch.label.tolist())
+        self.noise.append(torch.rand(2).tolist())
+        return super().generate(batch)
+
+
+def recorded(config: Config, folder: Path, digits: Digits | None = None) -> Recorded:
+    """Train a recipe that always begins with the same weights."""
+    torch.manual_seed(0)
+    recipe = Recorded(config)
+    torch.manual_seed(1 + len(folder.name))  # fit itself must not depend on this
+    fit(recipe, digits or few("train"), Run(folder), Intervals(log=1000, picture=1000, save=1000))
+    return recipe
+
+
+def test_every_player_s_rate_falls_after_anneal_from(tmp_path: Path) -> None:
+    config = Config(steps=8, batch_size=16, learning_rate=1e-3, anneal_from=0.5, anneal_to=0.2)
+    factors = [1, 1, 1, 1, 1, 0.8, 0.6, 0.4]
+    rates = recorded(config, tmp_path).rates
+    assert [rate for step in rates for rate in step] == pytest.approx(
+        [1e-3 * factor for factor in factors for _ in ("discriminator", "generator")]
+    )
+
+
+def test_the_seed_decides_the_minibatches_the_noise_and_so_the_weights(tmp_path: Path) -> None:
+    runs = [
+        recorded(dataclasses.replace(SMALL, seed=seed), tmp_path / name)
+        for seed, name in ((0, "one"), (0, "again"), (1, "other"))
+    ]
+    one, again, other = runs
+    assert one.labels == again.labels
+    assert one.noise == again.noise
+    assert not any(a == b for a, b in zip(one.labels, other.labels, strict=True))
+    assert not any(a == b for a, b in zip(one.noise, other.noise, strict=True))
+    assert len({tuple(noise) for noise in one.noise + other.noise}) == 6, "no two steps draw the same"
+    weights = [torch.cat([p.detach().flatten() for p in recipe.parameters()]) for recipe in runs]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_seeds_share_no_step_s_random_numbers() -> None:
+    """In runs of a million steps; torch's generator on the CPU reads 32 bits of its seed."""
+    begins = sorted(step_seed(seed, 0) for seed in range(100))
+    assert min(after - before for before, after in itertools.pairwise(begins)) > 1_000_000
+    assert begins[-1] + 1_000_000 < 1 << 32
+    assert [step_seed(0, step) for step in (0, 1, 70_000)] == [0, 1, 70_000]
+    assert step_seed((1 << 32) - 1, 7) < 1 << 32
+
+
+def test_every_minibatch_is_full_in_every_epoch(tmp_path: Path) -> None:
+    """Of 50 digits an epoch makes two minibatches of 20: the ten that are left fill none."""
+    digits = Digits(few("train").image[:50], few("train").label[:50])
+    labels = recorded(dataclasses.replace(SMALL, steps=4, batch_size=20), tmp_path, digits).labels
+    assert [len(label) for label in labels] == [20] * 4
+
+
+def test_a_minibatch_is_the_digits_as_they_are() -> None:
+    digits = few("train")
+    batch = digits.minibatch(32, seed=0, index=3)
+    for image, label in zip(batch.image, batch.label, strict=True):
+        row = int((scale(digits.image) == image).flatten(1).all(1).nonzero()[0, 0])
+        assert digits.label[row] == label
+
+
+def test_the_average_is_exponential_from_the_first_step_on(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    recipe, seen = Gan(dataclasses.replace(SMALL, steps=4, ema=0.7)), []
+
+    class Recording(Run):
+        def log(self, step: int, figures: dict[str, float]) -> None:
+            super().log(step, figures)
+            seen.append(torch.cat([p.detach().flatten() for p in recipe.parameters()]))
+
+    averaged = fit(recipe, few("train"), Recording(tmp_path), Intervals(log=1, picture=1000, save=1000))
+    assert averaged is not None
+    expected = seen[0]
+    for weights in seen[1:]:
+        expected = 0.7 * expected + 0.3 * weights
+    got = torch.cat([p.detach().flatten() for p in averaged.parameters()])
+    torch.testing.assert_close(got, expected)
+    assert (got - seen[-1]).abs().max() > 1e-4
 
 
 def test_sampling_is_repeatable_and_leaves_the_random_state_alone() -> None:

@@ -9,8 +9,9 @@ from benchmarks.faults.adversary.measure import Cost
 FIXED_S = 0.020
 """Processor time that each request may cost the main process: 100 bytes may legitimately ask for images."""
 PER_KB_S = 0.001
-CHILDREN_S = 0.300
-"""Processor time that the workers for images may spend on one case, in addition to PER_KB_S."""
+CHILDREN_S = 0.450
+"""Processor time that the workers for images may spend on one request, in addition to PER_KB_S: IMAGE_CPU_S,
+and the start of another worker where that ends one."""
 STALL_S = 0.050
 LOG_BYTES = 3_000
 """Most bytes of log for each request. A line of the access log has some hundred bytes."""
@@ -34,7 +35,7 @@ def excesses(cases: tuple[Case, ...], cost: Cost) -> list[Excess]:
     """All limits that these cases exceeded together."""
     found = []
     allowed = sum(map(allowance_s, cases))
-    children = sum(CHILDREN_S + PER_KB_S * case.size / 1000 for case in cases)
+    children = sum(CHILDREN_S * case.requests + PER_KB_S * case.size / 1000 for case in cases)
     size = sum(case.size for case in cases) / 1000
     if not any(case.heavy for case in cases):
         if cost.main_s > allowed:

@@ -47,6 +47,17 @@ async def test_an_image_that_costs_too_much_is_refused(strict: httpx.AsyncClient
     assert (await score(strict, encoded(np.zeros((28, 28), np.uint8)))).status_code == 200
 
 
+@pytest.mark.parametrize("strict", [{"image_cpu_s": 0.3}], indirect=True)
+async def test_the_images_of_a_request_share_their_processor_time(strict: httpx.AsyncClient) -> None:
+    """One of these takes some 10 to 30 ms, and all of them more than 0.4 s."""
+    blank = np.zeros((2000, 2000, 3), np.uint8)
+    blank[500:1500, 900:1100] = 255
+    files = [("files", (f"{i}.png", encoded(blank))) for i in range(64)]
+    answer = await strict.post("/score?model=tiny", files=files)
+    assert refused(answer, 422, "send fewer images")["code"] == "image-too-costly"
+    assert (await strict.post("/score?model=tiny", files=files[:2])).status_code == 200
+
+
 @pytest.mark.parametrize("strict", [{"deadline_s": 0.05}], indirect=True)
 async def test_an_animation_past_the_deadline_is_504(strict: httpx.AsyncClient) -> None:
     refused(await strict.post("/interpolate", json=FILM), 504, "deadline")

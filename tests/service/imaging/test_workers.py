@@ -76,32 +76,47 @@ async def test_a_job_gives_its_bytes() -> None:
     async with workers() as pool:
         image = encode.enlarge(seven(), 5)
         job = partial(jobs.decode_image, saved(image), LIMITS, None, None)
-        assert jobs.decoded(await pool.run("a", job, soon())).steps[-1] == "centred by mass"
+        assert jobs.decoded((await pool.run("a", job, soon())).strings).steps[-1] == "centred by mass"
         images = np.stack([seven()] * 3)
-        assert await pool.run("a", partial(jobs.pngs, images, 2), soon()) == [encode.png(seven(), 2)] * 3
+        answer = await pool.run("a", partial(jobs.pngs, images, 2), soon())
+        assert answer.strings == [encode.png(seven(), 2)] * 3
 
 
 async def test_a_refused_image_says_why_and_the_process_stays() -> None:
     async with workers() as pool:
-        before = await pool.run("a", pid, soon())
+        before = (await pool.run("a", pid, soon())).strings
         with pytest.raises(ImageError) as caught:
             await pool.run("a", partial(jobs.decode_image, b"text", ImageLimits(9, 9), None, None), soon())
         assert (caught.value.code, caught.value.detail[:5]) == ("not-an-image", "this ")
-        assert await pool.run("a", pid, soon()) == before
+        assert (await pool.run("a", pid, soon())).strings == before
 
 
 async def test_processor_time_is_bounded_and_the_next_job_runs() -> None:
     async with workers() as pool:
-        before = await pool.run("a", pid, soon())
+        before = (await pool.run("a", pid, soon())).strings
         with pytest.raises(ImageError) as caught:
             await pool.run("a", spin, soon(), processor_s=0.05)
         assert caught.value.code == "image-too-costly"
-        assert await pool.run("a", pid, soon()) != before
+        assert (await pool.run("a", pid, soon())).strings != before
+
+
+def work() -> list[bytes]:
+    """Use 50 ms of the processor."""
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    return []
+
+
+async def test_a_job_tells_its_processor_time() -> None:
+    async with workers() as pool:
+        assert 0.05 <= (await pool.run("a", work, soon())).processor_s < 0.5
+        assert (await pool.run("a", pid, soon())).processor_s < 0.05
 
 
 async def test_the_deadline_ends_a_job_and_its_process() -> None:
     async with workers() as pool:
-        (before,) = await pool.run("a", pid, soon())
+        ((before,), _) = await pool.run("a", pid, soon())
         with pytest.raises(TimeoutError):
             await pool.run("a", sleep, time.monotonic() + 0.1)
         await is_gone(int(before))
@@ -110,7 +125,7 @@ async def test_the_deadline_ends_a_job_and_its_process() -> None:
 
 async def test_a_caller_that_leaves_ends_its_job() -> None:
     async with workers() as pool:
-        (before,) = await pool.run("a", pid, soon())
+        ((before,), _) = await pool.run("a", pid, soon())
         task = asyncio.create_task(pool.run("a", sleep, soon()))
         await asyncio.sleep(0.05)
         task.cancel()
@@ -161,7 +176,7 @@ def too_large(size: int) -> list[bytes]:
 
 async def test_nothing_reaches_the_logs_of_the_service(capfd: pytest.CaptureFixture[str]) -> None:
     async with workers() as pool:
-        assert await pool.run("a", noisy, soon()) == [b"done"]
+        assert (await pool.run("a", noisy, soon())).strings == [b"done"]
     assert capfd.readouterr() == ("", "")
 
 
@@ -191,12 +206,12 @@ async def test_processes_are_started_once_and_shared() -> None:
     async with workers(2) as pool:
         await pool.warm()
         answers = await asyncio.gather(*(pool.run(name, pid, soon()) for name in "abcdefgh"))
-        assert 1 <= len({answer[0] for answer in answers}) <= 2
+        assert 1 <= len({answer.strings[0] for answer in answers}) <= 2
 
 
 async def test_closing_ends_the_processes() -> None:
     async with workers(1) as pool:
-        (before,) = await pool.run("a", pid, soon())
+        ((before,), _) = await pool.run("a", pid, soon())
     await is_gone(int(before))
 
 

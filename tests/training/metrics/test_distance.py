@@ -1,6 +1,7 @@
 """Distances against scipy's."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,22 @@ def test_kth_nearest_leaves_a_point_itself_out_but_not_its_double() -> None:
     line = torch.tensor([[0.0], [1.0], [3.0], [3.0]])
     assert distance.kth_nearest(line, 1).tolist() == [1, 1, 0, 0]
     assert distance.kth_nearest(line, 3).tolist() == [9, 4, 9, 9]
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_kth_nearest_is_scipy_s_beyond_the_first_block(k: int) -> None:
+    """2,300 points are in three blocks, and in none of them is a point its own neighbour."""
+    cloud = points(2300, 3, 0)
+    apart = cdist(cloud.numpy(), cloud.numpy(), "sqeuclidean")
+    np.fill_diagonal(apart, np.inf)
+    expected = np.sort(apart, axis=1)[:, k - 1]
+    assert np.allclose(distance.kth_nearest(cloud, k).numpy(), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_nearest_is_scipy_s_beyond_the_first_block() -> None:
+    a, b = points(1200, 3, 0), points(1500, 3, 1)
+    expected = cdist(a.numpy(), b.numpy()).min(1)
+    assert np.allclose(distance.nearest(a, b).numpy(), expected, rtol=1e-2, atol=1e-3)
 
 
 def test_nearest() -> None:

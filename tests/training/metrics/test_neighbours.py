@@ -42,16 +42,21 @@ def test_noise_added_costs_precision_not_recall() -> None:
     assert noisy.recall > 0.8
 
 
-def test_is_what_the_definitions_say() -> None:
-    real, generated = cloud(60, 0), cloud(50, 1, centre=0.5)
+@pytest.mark.parametrize(("real", "generated"), [(60, 50), (1300, 2100)])
+def test_is_what_the_definitions_say(real: int, generated: int) -> None:
+    """Also where the points are in several blocks of 1,000."""
+    draw = np.random.default_rng(0)
+    # In float64, and far enough from each other that no point is on the rim of another's ball by rounding.
+    x, y = draw.standard_normal((real, 3)), draw.standard_normal((generated, 3)) * 1.2 + 0.5
 
     def radius(points: np.ndarray, k: int) -> np.ndarray:
         return np.sort(cdist(points, points), 1)[:, k]  # the nearest is the point itself
 
-    x, y = real.numpy(), generated.numpy()
     between = cdist(y, x)
-    found = compare(manifold(real), generated)
-    assert found.precision == pytest.approx((between <= radius(x, 3)).any(1).mean())
-    assert found.recall == pytest.approx((between <= radius(y, 3)[:, None]).any(0).mean())
-    assert found.density == pytest.approx((between <= radius(x, 5)).sum() / 5 / 50)
-    assert found.coverage == pytest.approx((between.min(0) <= radius(x, 5)).mean())
+    found = compare(manifold(torch.from_numpy(x)), torch.from_numpy(y))
+    precision = (between <= radius(x, 3)).any(1).mean()
+    recall = (between <= radius(y, 3)[:, None]).any(0).mean()
+    density = (between <= radius(x, 5)).sum() / 5 / generated
+    coverage = (between.min(0) <= radius(x, 5)).mean()
+    assert found == pytest.approx((precision, recall, density, coverage))
+    assert len({round(float(share), 2) for share in found}) == 4, "no two figures can be mistaken"

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from training.data import Digits
-from training.metrics.pieces import INK, connected_pieces
+from training.metrics.catalogue import CATALOGUE
+from training.metrics.pieces import connected_pieces
 
 
 def picture(*ink: tuple[int, int], level: int = 255) -> Tensor:
@@ -35,9 +36,11 @@ def test_ink_that_touches_the_edge_does_not_run_into_the_next_image() -> None:
 
 
 def test_faint_ink_is_paper() -> None:
-    faint, dark = picture((9, 9), level=INK), picture((9, 9), level=INK + 1)
+    """Ink is a level above 64, as the leaderboard's legend says."""
+    faint, dark = picture((9, 9), level=64), picture((9, 9), level=65)
     assert connected_pieces(torch.stack([faint, dark])).tolist() == [0, 1]
     assert connected_pieces(torch.stack([faint, faint])).tolist() == [0, 0], "the last image may be blank"
+    assert "level above 64" in CATALOGUE["pieces"].meaning
 
 
 def test_a_real_digit_is_one_piece(test_digits: Digits) -> None:
