@@ -5,12 +5,13 @@ DEV := .venv-dev
 CLIENTS := .venv-clients
 RAY := .venv-ray
 HOSTILE := .venv-hostile
+WEB := tests/web/node_modules
 BASE := python:3.11-slim
 include deploy/images.env
 LOCK = $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help serve train quick test test-others test-clients test-ray test-web test-hostile hostile mutants check check-models openapi settings lock audit sbom image pin
+.PHONY: help serve train quick test clients test-clients test-ray web test-web test-hostile hostile mutants check check-models openapi settings lock audit sbom image pin
 .DELETE_ON_ERROR:
 
 help:
@@ -26,19 +27,10 @@ train: $(DEV)/installed ## train one recipe: RECIPE=gan, ARGS="--seed 1" for fla
 quick: $(DEV)/installed ## ruff and the tests of what changed since the last commit, in at most 20 s
 	$(DEV)/bin/python -m tests.quick $(ARGS)
 
-test: check ## check, then every test whose tools are here; ARGS="-k batcher": those of the tests in Python alone
-	$(DEV)/bin/python -m pytest --ignore tests/web --ignore tests/clients --ignore tests/ray $(ARGS)
-	@$(if $(ARGS),echo "LEFT OUT because of ARGS: make test-web, make test-clients",$(MAKE) --no-print-directory test-others)
+test: check ## check, then every test whose tools are here, and a list of what was left out; ARGS="-k batcher" chooses
+	$(DEV)/bin/python -m tests.everything $(ARGS)
 
-# One after the other, each with a line that says so where it is left out.
-test-others:
-	@if command -v npm >/dev/null && { [ -n "$$CHROMIUM" ] || command -v chromium >/dev/null; }; \
-	then $(MAKE) test-web; \
-	else echo "LEFT OUT: the tests of the pages. Install npm and chromium, or set CHROMIUM; then: make test-web"; fi
-	@if [ -e $(CLIENTS)/installed ]; \
-	then $(MAKE) test-clients; \
-	else echo "LEFT OUT: the tests with clients of Triton, KServe and OpenAI. To install and run them: make test-clients"; fi
-	@echo "LEFT OUT: tests on a Ray cluster (make test-ray), drills (make test-hostile), mutants (make mutants)"
+clients: $(CLIENTS)/installed ## install the clients of Triton, KServe and OpenAI for test-clients
 
 test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with the clients of Triton, KServe and OpenAI
 	SERVER_PYTHON=$(SERVICE)/bin/python $(CLIENTS)/bin/python -m pytest -o addopts= -o filterwarnings= tests/clients $(ARGS)
@@ -46,9 +38,9 @@ test-clients: $(SERVICE)/installed $(CLIENTS)/installed ## test the service with
 test-ray: $(RAY)/installed ## test the service and data sets on a Ray cluster of three nodes on this machine
 	$(RAY)/bin/python -m pytest -o addopts= -o filterwarnings= tests/ray $(ARGS)
 
-test-web: $(DEV)/installed ## test the pages in Chromium, which has to be there; ARGS as for test
-	$(DEV)/bin/python -m pip install --quiet -r tests/web/requirements.txt
-	npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund
+web: $(WEB)/installed ## install playwright and axe for test-web; needs npm
+
+test-web: $(WEB)/installed ## test the pages in Chromium, which has to be there; ARGS as for test
 	$(DEV)/bin/python -m pytest tests/web $(ARGS)
 
 test-hostile: $(DEV)/installed $(HOSTILE)/installed ## short forms of schemathesis, atheris and generated attacks
@@ -113,6 +105,12 @@ $(DEV)/installed: requirements/dev.lock
 $(CLIENTS)/installed: tests/clients/requirements.txt
 	$(PYTHON) -m venv --clear $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip install -r $<
+	touch $@
+
+# What drives Chromium, in the environment of the other tests, and axe, which looks at the pages.
+$(WEB)/installed: $(DEV)/installed tests/web/requirements.txt tests/web/package-lock.json
+	$(DEV)/bin/python -m pip install --quiet -r tests/web/requirements.txt
+	npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund
 	touch $@
 
 # Ray, with what the service and its client run with: the nodes of a cluster have one environment.

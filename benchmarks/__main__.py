@@ -15,6 +15,8 @@ COMMANDS = {
     "growth": "throughput, latency and memory against n, clients, models and processes",
     "page": "how soon the playground shows its first digits, in Chromium",
     "faults": "tries to break the service: overload, faults, hostile input; tells what was lost",
+    "corrupted": "how many ONNX files with a flipped bit onnxruntime loads without an error",
+    "write": "runs benchmarks and writes their figures into the pages",
     "replicas": "what is lost when replicas behind nginx are killed or replaced; needs a Docker engine",
 }
 

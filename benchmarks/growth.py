@@ -51,10 +51,13 @@ def main(arguments: Sequence[str]) -> None:
     weights = weigh(given.model, most=2 if given.quick else None)
     draw(of_sizes[ONE], sizes, of_clients, clients, weights).savefig(given.out, dpi=80)
     print(f"{machine()}\nModel {given.model}; medians of {rounds} rounds.\n")
+    print("## sizes")
     print(report("images in a request, 1 client", of_sizes, sizes))
-    print(f"\n{report('clients, 1 image each', of_clients, clients)}")
+    print("\n## clients")
+    print(report("clients, 1 image each", of_clients, clients))
     heavy = [[str(w.models), count(w.memory_mb), count(w.start_s)] for w in weights]
-    print(f"\n{table(['models loaded', 'MB', 'first answer s'], heavy)}")
+    print("\n## models")
+    print(table(["models loaded", "MB", "first answer s"], heavy))
 
 
 def weigh(default: str, most: int | None) -> list[Weight]:

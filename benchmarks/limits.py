@@ -23,6 +23,7 @@ from benchmarks.server import echo, newest, running
 from benchmarks.stopwatch import Work, interleaved, median
 from benchmarks.table import count, table
 from benchmarks.workload import SEVEN, W1
+from service.engine import latent
 from service.engine.session import Array, Session
 from service.imaging import encode
 from service.imaging.decode import ImageLimits, decode
@@ -42,9 +43,12 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     rounds, seconds = (1, 0.02) if given.quick else (given.rounds, given.seconds)
     print(f"{machine()}\n")
+    print("## networks")
     print(networks([newest(model) for model in given.models], rounds, seconds))
-    print(f"\n{parts(newest(given.models[0]), rounds, seconds)}")
-    print(f"\n{bare_echo(rounds, 0.2 if given.quick else 2)}")
+    print("\n## parts")
+    print(parts(newest(given.models[0]), rounds, seconds))
+    print("\n## echo")
+    print(bare_echo(rounds, 0.2 if given.quick else 2))
 
 
 def networks(bundles: Sequence[Path], rounds: int, seconds: float) -> str:
@@ -76,6 +80,7 @@ def parts(bundle: Path, rounds: int, seconds: float) -> str:
     one, grid, png = images[0], encode.grid(images), encode.png(images[0])
     answer = {"model": "cgan", "version": 1, "seed": 7, "images": [{"seed": 7, "label": 7}]}
     limits = ImageLimits(1 << 20, 1 << 20)
+    state = np.random.RandomState(0)
     works: dict[str, Work] = {
         "PNG of a digit, Pillow": lambda: Image.fromarray(one).save(io.BytesIO(), "PNG"),
         "PNG of a digit, here": lambda: encode.png(one),
@@ -90,6 +95,10 @@ def parts(bundle: Path, rounds: int, seconds: float) -> str:
             Image.open(io.BytesIO(SEVEN)).convert("L")
         ),
         "reading an uploaded digit, here, with all checks": lambda: decode(SEVEN, limits),
+        "a new RandomState": lambda: np.random.RandomState(7),
+        "RandomState.seed": lambda: state.seed(7),
+        "a label, RandomState.randint": lambda: state.randint(0, CLASSES),
+        "a label, here": lambda: latent.digit(state),
     }
     found, calibration = interleaved(works, rounds, seconds)
     rows = [

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         ]
         found = measure(servers, COLUMNS, rounds, seconds)
     alone += [images_per_second(bundle, seconds) for _ in range(rounds)]
+    print("## load")
     print(report(found, COLUMNS))
     limit = statistics.median(alone)
     print(f"\nonnxruntime alone, {THREADS} threads, batches of {W2.images}: {count(limit)} images/s.")

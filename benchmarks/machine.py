@@ -8,11 +8,14 @@ import onnxruntime
 
 
 def machine() -> str:
-    """One line; absolute figures drift with the neighbours of a virtual machine, ratios much less."""
+    """Return its processor, Python and onnxruntime in a phrase.
+
+    Absolute figures drift with the neighbours of a virtual machine, ratios much less.
+    """
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.machine()
     return (
         f"{len(os.sched_getaffinity(0))} cores of {name}, Python {platform.python_version()}, "
-        f"onnxruntime {onnxruntime.__version__}. Absolute figures drift; compare ratios."
+        f"onnxruntime {onnxruntime.__version__}"
     )

@@ -1,18 +1,17 @@
 """How soon the playground shows its first digits, in Chromium, on loopback; and how large the page is.
 
-    make test-web ARGS=--collect-only && python -m benchmarks page
+    make web && python -m benchmarks page
 
 The first line installs playwright. CHROMIUM names the browser's executable, where it is not on the path.
 """
 
 import argparse
 import importlib
-import os
-import shutil
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.chromium import chromium
 from benchmarks.machine import machine
 from benchmarks.server import ROOT, ours, running
 from benchmarks.table import table
@@ -47,18 +46,18 @@ def main(arguments: Sequence[str]) -> None:
     playwright = importlib.import_module(
         "playwright.sync_api"
     )  # no dependency of ours: tests/web installs it
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     print(machine())
     with (
         running(ours("playground", ROOT / "models", "cgan"), W1) as server,
         playwright.sync_playwright() as run,
     ):
         # Without the sandbox, which needs rights that a container does not give.
-        browser = run.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        browser = run.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         took = first_digits_ms(browser.new_page(), f"http://127.0.0.1:{server.ports[0]}/", given.navigations)
         browser.close()
     files = [path.stat().st_size for path in (ROOT / "service" / "web").iterdir()]
     head = ["first digits, ms: median", "best", "worst", "files", "bytes"]
     row = [f"{value:.0f}" for value in (statistics.median(took), min(took), max(took))]
+    print("## page")
     print(table(head, [[*row, str(len(files)), f"{sum(files):,}"]]))
     print(f"\nPromised: {PROMISED_MS} ms, median of {NAVIGATIONS}.")

@@ -166,14 +166,14 @@ async def measure(options: argparse.Namespace) -> None:
         stack.scale(2)
         digests = [json.loads(stack.run_inside(each, DIGESTS)) for each in stack.replicas()]
         assert digests[0] == digests[1], "the replicas disagree about a seed"
-        print(f"{len(SEEDS)} seeds give the same bytes from both replicas\n")
+        print(f"{len(SEEDS)} seeds give the same bytes from both replicas\n\n## losses")
         load = Load(stack.url, digests[0], options.clients, PAUSE_S)
         print("| what | requests | GETs lost | POSTs lost | other bytes | slowest, s | |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for _ in range(options.rounds):
             print(await killed(stack, load, options.seconds))
             print(await rolled(stack, load, options.seconds), flush=True)
-        print()
+        print("\n## throughput")
         load.pause = 0
         print(await one_against_two(stack, load, options.seconds, options.rounds))
 

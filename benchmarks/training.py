@@ -51,6 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     print(
         f"{given.threads} threads; medians of {rounds} rounds; matrix product {median(calibration):.0f}/s.\n"
     )
+    print("## training")
     print(report(given.recipes, found))
 
 

@@ -15,7 +15,7 @@ class AccessLog:
         self._write = write
         self._second = 0
         self._time = ""
-        """The time of that second as text: formatting it costs as much as the rest of a line."""
+        """Text of `_second`, shared by the lines of that second."""
 
     def write(
         self,

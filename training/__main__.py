@@ -184,10 +184,11 @@ def compare_labels(
     data_dir: DataDir = None,
     threads: Threads = CORES,
 ) -> None:
-    """Measure what the semi-supervised GAN is worth with few labels: test errors with it and without it.
+    """Measure what unlabelled digits are worth with few labels: test errors with them and without them.
 
-    Trains sgan and the same net on the labels alone, with 100 and with 1,000 labels, three times each, and
-    writes the errors beside the bundles, for the leaderboard. What is trained already is not trained again.
+    Trains sgan without its fully connected discriminator, and the same net on the labels alone, with 100 and
+    with 1,000 labels, three times each, and writes the errors next to the bundles, for the leaderboard.
+    Training that was completed before is not repeated.
 
     Args:
         steps: Discriminator steps of each training.

@@ -38,7 +38,7 @@ class MinibatchDeviation(nn.Module):
                 f" of {self.group} times the number of processes, or --no-minibatch-deviation"
             )
         grouped = features.float().view(group, batch // group, -1)
-        # Spelled out: torch.var over a leading dimension is ten times slower on the CPU.
+        # Not torch.var, which is slower over a leading dimension on the CPU.
         variance = (grouped - grouped.mean(0)).square().mean(0)
         deviation = (variance + EPSILON).sqrt().mean(1)
         with torch.no_grad():

@@ -1,10 +1,10 @@
 """What `sgan` is worth to a classifier that has few labels: `python -m training semisupervised`.
 
-The same net learns the same few labelled digits twice: as `sgan`, which is shown all the other digits
-without their label, and from the labels alone. The second has no GAN, and no consistency, certainty and
-balance, which also read digits without a label: the difference is what all of these are worth together. Each
-seed draws other labels. Test errors of that kind are the table of Salimans et al. 2016 (arXiv 1606.03498,
-section 6.1).
+The same net learns the same few labelled digits twice: with all other digits, without their labels, by the
+GAN and by consistency, certainty and balance; and from the labels alone, without any of these. So the
+difference is not due to the GAN alone. The net is that of `sgan` without its fully connected discriminator
+(`dense_judge=False`), which the shipped bundle has. Each seed draws other labels. Test errors of that kind
+are the table of Salimans et al. 2016 (arXiv 1606.03498, section 6.1).
 """
 
 import dataclasses
@@ -94,7 +94,7 @@ def table(comparison: Comparison) -> list[str]:
     """Mean test errors over the seeds, with their standard deviation, as Markdown."""
     seeds = len({trial.seed for trial in comparison.trials})
     rows = [
-        "| labels | error with the GAN | error from the labels alone | seeds |",
+        "| labels | error with unlabelled digits | error from the labels alone | seeds |",
         "| ---: | ---: | ---: | ---: |",
     ]
     for labels in sorted({trial.labels for trial in comparison.trials}):

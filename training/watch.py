@@ -20,7 +20,7 @@ from training.run import to_levels
 SAMPLES = 2_000
 REAL = 10_000
 BATCH = 100
-"""Images that the classifier reads at once; larger batches are slower on a processor."""
+"""Images that the classifier reads at once."""
 
 
 class Real(NamedTuple):

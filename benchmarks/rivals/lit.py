@@ -1,5 +1,8 @@
-"""LitServe: one API for each path, requests batched for up to a hundredth of a second. Bodies are JSON or a
-form, so pictures come in a form. WORKERS is the number of processes for each API."""
+"""LitServe: one API for each path, requests batched. Bodies are JSON or a form, so pictures come in a form.
+
+WORKERS is the number of processes for each API, TIMEOUT the seconds that a batch waits to fill (LitServe's
+default is 0), and FAST_QUEUE=1 selects its ZeroMQ queue.
+"""
 
 import os
 import sys
@@ -52,9 +55,11 @@ class Score(litserve.LitAPI):
 
 
 if __name__ == "__main__":
+    timeout = float(os.environ["TIMEOUT"])
     apis = [
-        api(api_path=path, max_batch_size=16, batch_timeout=0.01)
+        api(api_path=path, max_batch_size=16, batch_timeout=timeout)
         for api, path in ((Generate, "/generate"), (Score, "/score"))
     ]
-    server = litserve.LitServer(apis, accelerator="cpu", workers_per_device=int(os.environ["WORKERS"]))
+    workers, fast = int(os.environ["WORKERS"]), os.environ["FAST_QUEUE"] == "1"
+    server = litserve.LitServer(apis, accelerator="cpu", workers_per_device=workers, fast_queue=fast)
     server.run(host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", generate_client_file=False)

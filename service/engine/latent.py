@@ -44,7 +44,7 @@ def draw(
     numpy's RandomState is frozen for ever (NEP 19): a seed means the same image in every release.
     """
     if not hasattr(_local, "state"):
-        _local.state = np.random.RandomState()  # one per thread: making one costs 30 times a reseeding
+        _local.state = np.random.RandomState()  # One per thread: reseeding costs less than making one.
     state: np.random.RandomState = _local.state
     z = np.empty((len(seeds), latent_dim))
     labels = np.empty(len(seeds), np.int64) if conditional else None
@@ -52,15 +52,18 @@ def draw(
         state.seed(seed)
         z[i] = state.standard_normal(latent_dim) if prior == "normal" else state.random_sample(latent_dim)
         if labels is not None:
-            labels[i] = _digit(state)
+            labels[i] = digit(state)
     if prior == "uniform":
         z *= 2  # state.uniform(-1, 1), bit by bit, for all rows together
         z -= 1
     return z.astype(np.float32), labels
 
 
-def _digit(state: np.random.RandomState) -> int:
-    """state.randint(0, CLASSES), seven times faster: of 4 bits at a time, the first that are a digit."""
+def digit(state: np.random.RandomState) -> int:
+    """Return state.randint(0, CLASSES) by its algorithm: of 4 bits at a time, the first that are a digit.
+
+    `python -m benchmarks limits` measures both.
+    """
     raw = state._bit_generator.random_raw
     while (value := raw() & 15) >= CLASSES:
         pass

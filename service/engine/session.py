@@ -86,7 +86,7 @@ def _open(data: bytes, provider: Provider) -> ort.InferenceSession:
 
 def _create(data: bytes, providers: list[Any]) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    # One thread per run and several runs at once: measured faster than one run on all threads.
+    # One thread per run: the pool runs several at once, which must not wait for one another's threads.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

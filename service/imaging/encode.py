@@ -1,7 +1,7 @@
 """Writes grey uint8 images, 0 black and 255 white, as PNG, npy, zip, GIF and WebP.
 
 Deterministic: the same pixels give the same bytes. PNG is written by hand, as a header and one deflate
-stream: five times faster than Pillow for one digit, thirty times for a grid of 64.
+stream, because Pillow takes longer (`python -m benchmarks limits` measures both).
 """
 
 import io

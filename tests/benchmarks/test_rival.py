@@ -27,6 +27,11 @@ def test_it_serves_the_bundle_on_the_port_that_it_is_given(
     assert server.environment["GENERATOR"] == str(tmp_path / "generator.onnx")
 
 
+def test_litserve_is_measured_with_its_default_of_no_batch_timeout_and_with_one() -> None:
+    given = {float(one.environment["TIMEOUT"]) for one in RIVALS if one.group == "litserve"}
+    assert given == {0, 0.01}
+
+
 def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rival, "ENVIRONMENTS", tmp_path)
     made: list[str] = []

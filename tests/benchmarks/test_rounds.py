@@ -52,12 +52,22 @@ def test_load_has_a_row_for_each_column() -> None:
     assert lines[2] == "| one | W1, 2 clients | 10 | 0.100 | 10 | 0.500 | 2 | 5 | 10 | 10 |"
 
 
-def test_our_best_is_held_against_the_best_of_the_others() -> None:
-    found = {"our": figures(60, 80, 70), "slow": figures(1, 1, 1), "fast": figures(20, 20, 20)}
-    assert peers.against_best(found, ["our"], [COLUMN]).splitlines()[-1] == (
-        "| W1, 2 clients | our | fast | 3.50x |"
-    )
-    assert len(peers.report(found, [COLUMN, GRID]).splitlines()) == 5
+def test_the_factor_is_of_the_best_in_the_same_round_with_both_graphs() -> None:
+    one, two = peers.OURS
+    found = {
+        one: figures(60, 80, 70),
+        two: figures(10, 10, 10),
+        f"{one}{peers.PLAIN}": figures(10, 10, 10),
+        f"{two}{peers.PLAIN}": figures(30, 20, 20),
+        "slow": figures(1, 1, 1),
+        "fast": figures(20, 20, 20),
+    }
+    assert peers.against_best(found, [COLUMN]).splitlines()[-1] == "| W1, 2 clients | fast | 3.50x | 1.00x |"
+    in_words = peers.against_best(found, [COLUMN], peers.in_words).splitlines()[-1]
+    assert in_words == "| one image in JSON, 2 clients | fast | 3.50x | 1.00x |"
+    assert len(peers.report(found, [COLUMN, GRID]).splitlines()) == 8
+    del found[f"{one}{peers.PLAIN}"], found[f"{two}{peers.PLAIN}"]
+    assert peers.against_best(found, [COLUMN]).endswith("| fast | 3.50x | not measured |")
     assert peers.processor(found, [COLUMN]).splitlines()[-1] == "| fast | 10 |"
 
 

@@ -31,7 +31,8 @@ def test_the_table_has_means_and_deviations() -> None:
 def test_the_leaderboard_shows_it() -> None:
     page = leaderboard.page([], COMPARISON)
     assert "| 100 | 6.0% ± 1.4% | 22.0% ± 2.8% | 2 |" in page
-    assert "after 9 steps each (`python -m training semisupervised --steps 9`)" in page
+    assert "trained for 9 steps (`python -m training semisupervised --steps 9`)" in page
+    assert "a variant of `sgan` that is not shipped" in page
     assert "few labels" not in leaderboard.page([])
 
 

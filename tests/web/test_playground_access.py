@@ -1,22 +1,22 @@
 """The playground for everyone: axe, keyboard, all sizes of screens, dark mode, little motion, and at once."""
 
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from benchmarks.page import PROMISED_MS, first_digits_ms
+from benchmarks.page import first_digits_ms
 from tests.service.conftest import Server
+from tests.web.conftest import Watched
 from tests.web.playground import Playground, playground, shipped
 
 __all__ = ["playground", "shipped"]
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = ["sample?n=30&picked=2:1,3:2", "write", "walk?at=0.5", "steer", "compare", "score", "learn"]
-ROUNDS = 3
+MOST_REQUESTS = 22
+"""Until the first digits are there; the page has no build step that would join its files."""
 
 
 def settled(page: Any) -> None:
@@ -108,9 +108,10 @@ def test_nothing_comes_from_elsewhere(playground: Playground, watched: Any) -> N
     assert all(url.startswith((playground.url, "blob:", "data:", "about:")) for url in watched.requests)
 
 
-def test_the_first_digits_are_there_at_once(playground: Playground) -> None:
-    medians: list[float] = []
-    # A machine that does other work too gets a second and a third chance.
-    while len(medians) < ROUNDS and min(medians, default=np.inf) >= PROMISED_MS:
-        medians.append(statistics.median(first_digits_ms(playground.page, f"{playground.url}/")))
-    assert min(medians) < PROMISED_MS
+def test_the_first_digits_take_few_requests(playground: Playground, watched: Watched) -> None:
+    """Count requests, which a busy machine does not change. `python -m benchmarks page` measures time."""
+    first_digits_ms(playground.page, f"{playground.url}/", navigations=1)
+    paths = [url.removeprefix(playground.url) for url in watched.requests if url.startswith(playground.url)]
+    files = [path for path in paths if path.startswith("/web/")]
+    assert sorted(set(paths) - set(files)) == ["/", "/generate", "/models", "/models/cgan"]
+    assert len(paths) == len(set(paths)) <= MOST_REQUESTS
