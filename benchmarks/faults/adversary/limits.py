@@ -7,8 +7,8 @@ from benchmarks.faults.adversary.case import Case
 from benchmarks.faults.adversary.measure import Cost
 
 FIXED_S = 0.060
-"""Processor time that each request may cost the main process, in addition to PER_KB_S: two kilobytes may hold 64
-images, and /score runs the discriminator ten times for each."""
+"""Processor time that each request may cost the main process, in addition to PER_KB_S: two kilobytes may hold
+64 images, and /score runs the discriminator ten times for each."""
 PER_KB_S = 0.001
 CHILDREN_S = 0.450
 """Processor time that the workers for images may spend on one request, in addition to PER_KB_S: IMAGE_CPU_S,
