@@ -14,7 +14,8 @@ CHILDREN_S = 0.300
 STALL_S = 0.050
 LOG_BYTES = 3_000
 """Most bytes of log for each request. A line of the access log has some hundred bytes."""
-ALLOWED_5XX = (503, 504)
+ALLOWED_5XX = (501, 503, 504, 505)
+"""Overload and deadlines; and methods and versions of HTTP that no server has to know."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ ROWS: Sequence[Row] = (
         5,
         "unread",
         connection.unread,
-        {"WRITE_TIMEOUT_S": str(WRITE_TIMEOUT_S)},
+        # A connection whose answers the kernel holds is idle.
+        {"WRITE_TIMEOUT_S": str(WRITE_TIMEOUT_S), "KEEP_ALIVE_S": str(WRITE_TIMEOUT_S)},
         held_connections,
         least_s=WRITE_TIMEOUT_S,
     ),
