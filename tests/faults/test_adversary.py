@@ -60,6 +60,7 @@ async def test_each_fault_of_a_server_is_measured(tmp_path: Path) -> None:
         assert "status" in await kinds(meter, case_of("fail"))
         assert {"log", "traceback"} <= await kinds(meter, case_of("shout"))
         assert not {"main", "children", "status", "log"} & await kinds(meter, case_of("nothing"))
+        assert (await meter.cost(case_of("log"))).log == b'{"path": "/"}\n'
         heavy = await kinds(meter, case_of("burn", heavy=True))
         assert "main" not in heavy
         assert "stall" in heavy
