@@ -1,7 +1,8 @@
 """A small HTTP server whose faults are known, run as `python stub.py PORT`.
 
 A body with "burn" costs 300 ms of processor time, "child" costs a child process 600 ms, "sleep" holds the
-event loop for 300 ms, "fail" is answered 500, "shout" logs a line that is not JSON, "die" ends the process.
+event loop for 300 ms, "fail" is answered 500, "shout" logs a line that is not JSON, "log" logs two that
+are, one of them for a probe, "die" ends the process.
 """
 
 import asyncio
@@ -35,6 +36,8 @@ def act(body: bytes) -> None:
         subprocess.run([sys.executable, "-c", BURN], check=True)
     if b"shout" in body:
         print("Traceback (most recent call last):", flush=True)  # noqa: T201
+    if b"log" in body:
+        print('{"path": "/health/live"}\n{"path": "/"}', flush=True)  # noqa: T201
     if b"die" in body:
         os._exit(1)
 

@@ -60,6 +60,7 @@ async def test_each_fault_of_a_server_is_measured(tmp_path: Path) -> None:
         assert "status" in await kinds(meter, case_of("fail"))
         assert {"log", "traceback"} <= await kinds(meter, case_of("shout"))
         assert not {"main", "children", "status", "log"} & await kinds(meter, case_of("nothing"))
+        assert (await meter.cost(case_of("log"))).log == b'{"path": "/"}\n'
         heavy = await kinds(meter, case_of("burn", heavy=True))
         assert "main" not in heavy
         assert "stall" in heavy
@@ -102,10 +103,10 @@ async def test_a_run_confirms_saves_and_replays_what_it_finds(
 
 def test_the_limits_count_bytes_requests_and_legitimate_work() -> None:
     small, large = Case("a", (b"x" * 100,)), Case("a", (b"x" * 500_000,))
-    assert {one.kind for one in excesses((small,), Cost(main_s=0.07))} == {"main"}
+    assert {one.kind for one in excesses((small,), Cost(main_s=0.03))} == {"main"}
     assert not excesses((large,), Cost(main_s=0.4))
-    assert not excesses((Case("a", (b"x",), requests=3),), Cost(main_s=0.15))
-    assert not excesses((small, small), Cost(main_s=0.1))
+    assert not excesses((Case("a", (b"x",), requests=3),), Cost(main_s=0.05))
+    assert not excesses((small, small), Cost(main_s=0.03))
     assert not excesses((Case("a", (b"x",), heavy=True),), Cost(main_s=9, children_s=9))
     assert {one.kind for one in excesses((small,), Cost(children_s=0.5))} == {"children"}
     assert not excesses((small,), Cost(children_s=0.4))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from benchmarks.faults.adversary.case import Case
 from benchmarks.faults.adversary.measure import Cost
 
-FIXED_S = 0.060
-"""Processor time that each request may cost the main process, in addition to PER_KB_S: two kilobytes may hold
-64 images, and /score runs the discriminator ten times for each."""
+FIXED_S = 0.020
+"""Processor time that each request may cost the main process, in addition to PER_KB_S: 100 bytes may ask for
+images. An upload of several images counts as several requests."""
 PER_KB_S = 0.001
 CHILDREN_S = 0.450
 """Processor time that the workers for images may spend on one request, in addition to PER_KB_S: IMAGE_CPU_S,
@@ -16,8 +16,8 @@ and the start of another worker where that ends one."""
 STALL_S = 0.050
 LOG_BYTES = 3_000
 """Most bytes of log for each request. A line of the access log has some hundred bytes."""
-ALLOWED_5XX = (501, 503, 504)
-"""CONNECT is not implemented; the queue is full; the deadline passed."""
+ALLOWED_5XX = (501, 503, 504, 505)
+"""Overload and deadlines; and methods and versions of HTTP that no server has to know."""
 
 
 @dataclass(frozen=True)

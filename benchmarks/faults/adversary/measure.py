@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.adversary.case import Case
-from benchmarks.faults.adversary.probe import Probe
+from benchmarks.faults.adversary.probe import PROBED, Probe
 from benchmarks.faults.process import Service
 from benchmarks.faults.usage import children_cpu_s, cpu_s, descendants
 
@@ -83,11 +83,13 @@ class Meter:
             await asyncio.sleep(SAMPLE_S)
 
     def _new_log(self) -> bytes:
+        """The lines since the last call, without those of probes."""
         with self._log.open("rb") as file:
             file.seek(self._read)
             data = file.read()
         self._read += len(data)
-        return data
+        lines = data.splitlines(keepends=True)
+        return b"".join(line for line in lines if PROBED not in line)
 
 
 async def _exchange(port: int, case: Case, idle: Callable[[], Awaitable[None]]) -> bytes:

@@ -10,6 +10,8 @@ from benchmarks.faults.wire import Connection, request
 
 EVERY_S = 0.005
 LATE_S = 0.010
+PROBED = b'"/health/live"'
+"""Marks the lines of the access log that probes cause."""
 LIVE = request("GET", "/health/live")
 
 

@@ -48,19 +48,21 @@ def test_small_pngs_are_plain(data: bytes) -> None:
         encode.png(np.zeros((0, 28), np.uint8)),
         with_chunks(chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(1 << 20)))),
         with_chunks(chunk(b"eXIf", bytes(100))),
+        with_chunks(chunk(b"IHDR", struct.pack(">IIBBBBB", 2000, 2000, 8, 0, 0, 0, 0))),
+        PLAIN[:8] + chunk(b"gAMA", bytes(4)) + PLAIN[8:],
         with_chunks(*[chunk(b"gAMA", bytes(4))] * 900),
         PLAIN + bytes(16_384),
     ],
     ids=[
         "empty", "signature", "half a header", "jpeg", "tall", "wide", "no height", "profile", "exif",
-        "many chunks", "long",
+        "second header", "header is not first", "many chunks", "long",
     ],
 )  # fmt: skip
 def test_everything_else_goes_to_a_worker(data: bytes) -> None:
     assert not is_plain_png(data)
 
 
-def test_sixteen_chunks_are_plain_and_seventeen_are_not() -> None:
-    gamma = chunk(b"gAMA", bytes(4))  # with IHDR, IDAT and IEND three more
-    assert is_plain_png(with_chunks(*[gamma] * 13))
-    assert not is_plain_png(with_chunks(*[gamma] * 14))
+def test_sixteen_chunks_behind_the_header_are_plain_and_seventeen_are_not() -> None:
+    gamma = chunk(b"gAMA", bytes(4))  # with IDAT and IEND two more
+    assert is_plain_png(with_chunks(*[gamma] * 14))
+    assert not is_plain_png(with_chunks(*[gamma] * 15))
