@@ -15,7 +15,8 @@ _FRAME_BYTES = 12
 def is_plain_png(data: bytes) -> bool:
     """Return whether `data` is a PNG that takes less time to decode than handing it to a worker does.
 
-    It is at most 64x64 pixels and 16 kB, and has one header and at most 16 more chunks, of kinds that cannot expand.
+    It is at most 64x64 pixels and 16 kB, and has one header and at most 16 more chunks, of kinds that cannot
+    expand.
     """
     if len(data) > MAX_BYTES or not data.startswith(START):
         return False
