@@ -7,7 +7,10 @@ MAX_BYTES = 16_384
 MAX_SIDE = 64
 MAX_CHUNKS = 16
 # Pixels, and metadata of a few bytes. Text, profiles and EXIF may decompress to megabytes.
-_KINDS = frozenset(kind.encode() for kind in "PLTE tRNS IDAT IEND gAMA cHRM sRGB sBIT bKGD pHYs tIME".split())
+_KINDS = frozenset(
+    kind.encode()
+    for kind in ["PLTE", "tRNS", "IDAT", "IEND", "gAMA", "cHRM", "sRGB", "sBIT", "bKGD", "pHYs", "tIME"]
+)
 _FRAME_BYTES = 12
 """Length, kind and checksum of a chunk."""
 
