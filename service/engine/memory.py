@@ -4,8 +4,9 @@ import ctypes
 import sys
 from typing import Any
 
-LARGE_BYTES = 256 * 1024
-"""Blocks from this size on are returned as soon as they are freed."""
+LARGE_BYTES = 1024 * 1024
+"""Blocks from this size on are returned as soon as they are freed. onnxruntime allocates some of a quarter of
+that for every run, and the system takes longer to hand them out than a run of one image takes."""
 
 _M_MMAP_THRESHOLD = -3
 
