@@ -120,8 +120,8 @@ def check_structure(data: bytes, max_items: int) -> None:
     Counting takes microseconds. The parser takes a fifth of a second for a megabyte of `[],[],...`, and no
     other request is served meanwhile.
     """
-    if len(data) <= max_items:
-        return
+    if len(data) <= MAX_ITEMS:
+        return  # It has fewer bytes than any of these bounds.
     for count, most, what in (
         (data.count(b","), max_items, "items"),
         (data.count(b"[") + data.count(b"{"), MAX_BRACKETS, "lists and objects"),
