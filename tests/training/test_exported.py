@@ -3,7 +3,9 @@ the averaged weights compute in torch."""
 
 import copy
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +78,19 @@ class Exported:
         return networks
 
 
-@pytest.fixture(scope="module", params=recipes.names())
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Each recipe after three steps, exported from its run's folder as the command does."""
-    name, folder = request.param, tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported]:
+    """Each recipe by name, exported once, whatever the order of the tests."""
+    return cache(lambda name: make(name, tmp_path_factory.mktemp(name)))
+
+
+@pytest.fixture(params=recipes.names())
+def exported(request: pytest.FixtureRequest, made: Callable[[str], Exported]) -> Exported:
+    return made(request.param)
+
+
+def make(name: str, folder: Path) -> Exported:
+    """Train a recipe for three steps, and export it from its run's folder as the command does."""
     torch.manual_seed(0)
     settings = smaller(name) | {"steps": 3, "batch_size": 32, "ema": DECAY, "learning_rate": 3e-3}
     config = recipes.config_class(name)(**settings)
