@@ -1,4 +1,4 @@
-"""How many ONNX files with one flipped bit onnxruntime loads without an error.
+"""Counts the ONNX files with one flipped bit that onnxruntime loads without an error.
 
     python -m benchmarks corrupted
 

@@ -37,7 +37,7 @@ class LogWriter:
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
         self._torn = False
-        """Whether the file ends in the middle of a line."""
+        """True if the file ends in the middle of a line."""
 
     def write(self, line: str) -> None:
         """Queue an ASCII line that ends with a line feed. Never waits for the file and never raises."""

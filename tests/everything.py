@@ -25,7 +25,7 @@ class Suite:
     what: str
     target: str
     needs: Callable[[], str] = lambda: ""
-    """What the suite lacks on this machine; empty if nothing."""
+    """Return the tools that the suite lacks on this machine; empty if it lacks none."""
 
 
 def web_needs() -> str:

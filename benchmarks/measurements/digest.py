@@ -62,7 +62,7 @@ def code(source: str) -> str:
 
 
 def _is_docstring(tokens: Sequence[tokenize.TokenInfo], i: int) -> bool:
-    """Whether token `i` is a string that is a statement by itself."""
+    """Return True if token `i` is a string that is a statement by itself."""
     if tokens[i].type != tokenize.STRING or tokens[i + 1].type != tokenize.NEWLINE:
         return False
     before = next((token for token in reversed(tokens[:i]) if token.type != tokenize.COMMENT), None)

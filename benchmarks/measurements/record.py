@@ -25,9 +25,9 @@ class Record:
     blocks: Mapping[str, str]
     """The Markdown of each part of the command's output."""
     seconds: int = 0
-    """How long the command took; 0 if that was not recorded."""
+    """Seconds that the command took; 0 if that was not recorded."""
     digest: str = ""
-    """Of `depends` when the figures were measured; empty where unknown, which needs `stale`."""
+    """The digest of `depends` when the figures were measured; empty where unknown, which needs `stale`."""
     unchanged_because: str = ""
     """Why a later change of `depends` does not change the figures."""
     confirmed: str = ""

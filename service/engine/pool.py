@@ -1,4 +1,4 @@
-"""What the batchers of a process share: threads, and whose turn it is."""
+"""The threads that the batchers of a process share, and the order in which they take turns."""
 
 import asyncio
 import contextlib
@@ -62,7 +62,7 @@ class Pool:
     def __init__(self, threads: int, bounds: Bounds, run_limit_s: float) -> None:
         self.threads = threads
         self.bounds = bounds
-        """Of the queue of each network."""
+        """The bounds on the queue of each network."""
         self.run_limit_s = run_limit_s
         """Seconds after which a run in a thread is ended."""
         self.under_way: Collection[object] = ()
@@ -84,7 +84,7 @@ class Pool:
 
     @property
     def busy(self) -> bool:
-        """Whether all runs that may go on at once do, so that a new one has to wait."""
+        """True if all threads are busy, so that a new run has to wait."""
         return self._running >= self.threads
 
     def wake(self, queue: Queue, loop: asyncio.AbstractEventLoop) -> None:

@@ -20,7 +20,7 @@ MEASURED_ROWS = 8
 
 
 def check_generator(folder: Path, manifest: Manifest, session: Session) -> bool:
-    """Whether the golden latents gave the golden bytes; BundleError if they are further off than allowed."""
+    """Return True if the golden latents give the golden bytes; BundleError if they are too far off."""
     path = folder / manifest.roles["generator"].file
     golden = manifest.golden.generator
     expected = _images(folder, golden.images, len(golden.z))

@@ -57,12 +57,12 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What the networks are shown, and how it came about."""
+    """A decoded image in the form that the networks take, and the steps that led to it."""
 
     image: NDArray[np.uint8]
     """[28, 28], 0 is paper and 255 is ink."""
     steps: list[str]
-    """What was done to the picture, in order; empty for a grey 28x28 image, which passes byte for byte."""
+    """Each change of the picture, in order; empty for a grey 28x28 image, which passes byte for byte."""
 
 
 def decode(
@@ -104,7 +104,7 @@ def _opened(
     keep_dark_ink: bool,
     mnist_size_only: bool = False,
 ) -> tuple[NDArray[np.uint8], bool, bool]:
-    """What `_grey` gives, and nothing but an ImageError where it fails."""
+    """Return the result of `_grey`; ImageError for whatever it raises."""
     if len(data) > limits.file_bytes:
         raise ImageError("image-too-large", f"the file exceeds {limits.file_bytes:,} bytes")
     try:
@@ -126,7 +126,7 @@ def _grey(
     """The picture as uint8 [h, w], whether it was 28x28, and whether its format blurs pixels."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         _check_size(picture, limits)
-        # By class, not by name: Pillow calls a JPEG with an MPF segment "MPO", which is decoded alike.
+        # By class, not by name: Pillow calls a JPEG with an MPF segment "MPO", and decodes it as a JPEG.
         is_jpeg = isinstance(picture, JpegImageFile)
         lossy = is_jpeg or picture.format == "WEBP"
         is_mnist_size = picture.size == (SIDE, SIDE)

@@ -1,4 +1,4 @@
-"""How the service and its image workers speak: framed messages over a stream socket.
+"""The protocol between the service and its image workers: framed messages over a stream socket.
 
 To the worker: processor seconds and seconds that the job may take, then the pickled job. From the worker: a
 verdict, then byte strings. Imports nothing of either side.

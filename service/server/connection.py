@@ -49,7 +49,7 @@ class Connection(RequestReader):
 
     @property
     def _answering(self) -> bool:
-        """Whether a request was parsed whose answer is not complete. Answers go out in order."""
+        """True if a request was parsed whose answer is not complete. Answers go out in order."""
         return self.cycle is not None and not self.cycle.response_complete
 
     # Begin and end

@@ -1,4 +1,4 @@
-"""How an answer leaves: head and body of one that is whole in one system call, and in one packet."""
+"""Sends head and body of a complete answer in one system call, and in one packet."""
 
 import re
 from collections.abc import Awaitable

@@ -38,7 +38,7 @@ class Runner:
         self._made = 0
 
     def survivors(self, mutants: Sequence[Mutant], tested: Callable[[], object]) -> list[Mutant]:
-        """Those that no test notices. Calls `tested` after each mutant."""
+        """Return the mutants that no test notices. Calls `tested` after each mutant."""
 
         def survives(mutant: Mutant) -> bool:
             found = self._survives(mutant)

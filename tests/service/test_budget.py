@@ -1,4 +1,4 @@
-"""What is held never exceeds the total, nor one client its share."""
+"""The total of a budget is never exceeded, nor the share of one client."""
 
 import pytest
 from hypothesis import given

@@ -146,7 +146,7 @@ def forever() -> list[bytes]:
 async def test_large_answers_are_those_of_small_ones(
     client: httpx.AsyncClient, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a worker writes has the bytes of what the service writes itself."""
+    """A worker writes the same bytes as the service itself."""
     in_worker = await client.post("/generate", json=body)
     monkeypatch.setattr("service.api.image_work.INLINE_PIXELS", 2**24)
     inline = await client.post("/generate", json=body)

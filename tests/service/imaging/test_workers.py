@@ -135,7 +135,7 @@ async def test_a_caller_that_leaves_ends_its_job() -> None:
 
 
 async def test_a_process_ends_itself_when_the_service_cannot() -> None:
-    """As when the service was killed: the alarm is set in the worker."""
+    """The alarm is set in the worker, so it rings even if the service was killed."""
     worker = await WorkerProcess.start(1 << 28)
     with pytest.raises(asyncio.IncompleteReadError):
         await worker._ask(sleep, 0.1 - GRACE_S, PATIENCE_S)
