@@ -105,6 +105,8 @@ def test_the_limits_count_bytes_requests_and_legitimate_work() -> None:
     small, large = Case("a", (b"x" * 100,)), Case("a", (b"x" * 500_000,))
     assert {one.kind for one in excesses((small,), Cost(main_s=0.03))} == {"main"}
     assert not excesses((large,), Cost(main_s=0.4))
+    assert not excesses((Case("a", (b"IHDR" * 32,)),), Cost(main_s=0.05))
+    assert excesses((Case("a", (b"IHDR" * 999,)),), Cost(main_s=0.12))
     assert not excesses((Case("a", (b"x",), requests=3),), Cost(main_s=0.05))
     assert not excesses((small, small), Cost(main_s=0.03))
     assert not excesses((Case("a", (b"x",), heavy=True),), Cost(main_s=9, children_s=9))

@@ -8,7 +8,10 @@ from benchmarks.faults.adversary.measure import Cost
 
 FIXED_S = 0.020
 """Processor time that each request may cost the main process, in addition to PER_KB_S: 100 bytes may ask for
-images. An upload of several images counts as several requests."""
+images."""
+IMAGES_PER_REQUEST = 16
+"""So many images of a form may cost as much as another request; a form may have MOST_IMAGES of them."""
+MOST_IMAGES = 64
 PER_KB_S = 0.001
 CHILDREN_S = 0.450
 """Processor time that the workers for images may spend on one request, in addition to PER_KB_S: IMAGE_CPU_S,
@@ -30,7 +33,8 @@ class Excess:
 
 def allowance_s(case: Case) -> float:
     """Processor seconds of the main process."""
-    return FIXED_S * case.requests + PER_KB_S * case.size / 1000
+    images = min(MOST_IMAGES, sum(piece.count(b"IHDR") for piece in case.pieces))
+    return FIXED_S * (case.requests + images / IMAGES_PER_REQUEST) + PER_KB_S * case.size / 1000
 
 
 def excesses(cases: tuple[Case, ...], cost: Cost) -> list[Excess]:
