@@ -53,10 +53,8 @@ def serve(settings: Settings) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from service import logs
     from service.app import create_app, load_models
-    from service.engine.memory import return_large_blocks
     from service.server import Server
 
-    return_large_blocks()
     streams = logs.ProcessLogs(settings.log_buffer_bytes)
     logs.configure(settings.log_level, streams.stderr)
     registry = _or_reason(lambda: load_models(settings))

@@ -34,6 +34,7 @@ from service.api import (
 from service.api.openapi import document
 from service.api.state import State
 from service.budget import Budget
+from service.engine.memory import GiveBackSoon
 from service.engine.registry import Registry
 from service.engine.threads import available_threads
 from service.handlers import CatchAll, install
@@ -109,6 +110,7 @@ def create_app(settings: Settings, registry: Registry | None = None, logs: Proce
         Keys(settings.admin_keys),
         image_workers,
         body_memory,
+        GiveBackSoon(),
         Refusals(metrics, access_log),
     )
 

@@ -62,7 +62,9 @@ async def read_body(request: Request, limit: int) -> bytes:
             size += len(chunks[-1])
     finally:
         if held:
-            state.of(request).body_memory.release(_client(request), held)
+            held_by = state.of(request)
+            held_by.body_memory.release(_client(request), held)
+            held_by.give_back_soon()
     if size > limit:
         raise _too_large(limit)
     return b"".join(chunks)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from service.access import Keys
 from service.budget import Budget
+from service.engine.memory import GiveBackSoon
 from service.engine.registry import Registry
 from service.imaging.workers import ImageWorkers
 from service.metrics import Metrics
@@ -26,6 +27,8 @@ class State:
     image_workers: ImageWorkers
     body_memory: Budget
     """Bytes of large request bodies while they arrive or are decoded."""
+    give_back_soon: GiveBackSoon
+    """Returns the memory of large bodies to the system."""
     refusals: Refusals
     """Records what the server refuses before it reaches the application."""
     models: Registry | None = None

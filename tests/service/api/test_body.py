@@ -221,7 +221,9 @@ class Memory:
     """An application with this much memory for bodies, as `read_body` sees it."""
 
     def __init__(self, total: int, per_client: int) -> None:
-        self.state = SimpleNamespace(body_memory=Budget(total, per_client), settings=Settings())
+        self.state = SimpleNamespace(
+            body_memory=Budget(total, per_client), settings=Settings(), give_back_soon=lambda: None
+        )
 
 
 def arriving(memory: Memory, chunks: int) -> Sender:

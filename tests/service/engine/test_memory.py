@@ -1,11 +1,14 @@
 """Memory that was freed in pieces goes back to the system."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from service.engine import memory
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -23,31 +26,27 @@ print(before - resident())
 """
 
 
-LARGE = """
-import random
-from service.engine.memory import return_large_blocks
-
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
-
-return_large_blocks()
-before = resident()
-kept = []
-for size in (8_000_000, 4_000_000, 1_000_000) * 4:
-    blocks = [b"x" * size for _ in range(4)]
-    kept.append(b"y" * 200_000)  # after the large blocks, so that a heap could not shrink
-    del blocks
-print(resident() - before)
-"""
 GLIBC = pytest.mark.skipif(
     not hasattr(os, "confstr") or "CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="glibc's"
 )
 
 
-@GLIBC
-def test_large_blocks_are_returned_when_they_are_freed() -> None:
-    done = subprocess.run([sys.executable, "-c", LARGE], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 8
+@pytest.mark.anyio
+async def test_memory_is_given_back_once_for_all_that_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[None] = []
+    monkeypatch.setattr(memory, "PAUSE_S", 0.05)
+    monkeypatch.setattr(memory, "give_back", lambda: given.append(None))
+    soon = memory.GiveBackSoon()
+    for _ in range(3):
+        soon()
+    assert not given
+    while not given:
+        await asyncio.sleep(0.01)
+    soon()
+    while len(given) < 2:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert len(given) == 2
 
 
 @GLIBC
