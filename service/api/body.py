@@ -9,7 +9,6 @@ from starlette.requests import ClientDisconnect, Request
 
 from service.api import state
 from service.budget import BudgetExceeded
-from service.client_identity import client_of
 from service.errors import ServiceError, fields_of, invalid, invalid_fields
 
 Validated = TypeVar("Validated", bound=BaseModel)
@@ -63,7 +62,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     finally:
         if held:
             held_by = state.of(request)
-            held_by.body_memory.release(_client(request), held)
+            held_by.body_memory.release(state.client(request), held)
             held_by.give_back_soon()
     if size > limit:
         raise _too_large(limit)
@@ -156,7 +155,7 @@ def _require_json(headers: Mapping[str, str]) -> None:
 def _reserve(request: Request, size: int) -> None:
     """Take `size` bytes of BODY_MEMORY_BYTES; ServiceError 429 or 503 if there is no room for them."""
     try:
-        state.of(request).body_memory.reserve(_client(request), size)
+        state.of(request).body_memory.reserve(state.client(request), size)
     except BudgetExceeded as error:
         status, detail = (
             (429, "this client sends too many large bodies at once: wait for answers before sending more")
@@ -164,10 +163,6 @@ def _reserve(request: Request, size: int) -> None:
             else (503, "too many large bodies are arriving: try again shortly")
         )
         raise ServiceError(status, "too-many-large-bodies", detail, headers={"Retry-After": "1"}) from None
-
-
-def _client(request: Request) -> str:
-    return client_of(request.scope, state.settings(request).trusted_proxies)
 
 
 def _too_large(limit: int) -> ServiceError:

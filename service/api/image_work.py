@@ -11,7 +11,6 @@ from starlette.requests import Request
 
 from service.api import state
 from service.budget import BudgetExceeded
-from service.client_identity import client_of
 from service.errors import ServiceError
 from service.imaging import jobs
 from service.imaging.decode import Decoded, ImageLimits
@@ -40,7 +39,7 @@ def admitted(request: Request, size: int) -> Iterator[None]:
     """
     workers = state.of(request).image_workers
     try:
-        with workers.admit(_client(request), size):
+        with workers.admit(state.client(request), size):
             yield
     except BudgetExceeded as error:
         if error.by_client:
@@ -65,7 +64,7 @@ async def run(request: Request, job: Job, until: float, processor_s: float | Non
     is refused, 503 where the system allows no more processes.
     """
     try:
-        return await state.of(request).image_workers.run(_client(request), job, until, processor_s)
+        return await state.of(request).image_workers.run(state.client(request), job, until, processor_s)
     except TimeoutError:
         raise ServiceError(
             504, "deadline", "the deadline passed before the image work was done: ask for less"
@@ -102,7 +101,7 @@ async def decode_all(
         for i, data in enumerate(files):
             job = partial(jobs.decode_image, data, limits, fit, invert)
             try:
-                answer = await decoder.decode(data, job)
+                answer = await decoder.decode(i, job)
             except ServiceError as error:
                 raise ServiceError(
                     error.status, error.code, f"picture {i}: {error.detail}", headers=error.headers
@@ -118,7 +117,7 @@ async def decode_mask(request: Request, data: bytes, until: float) -> NDArray[np
     limits = image_limits(state.settings(request))
     decoder = _Decoder(request, [data], until)
     with decoder.admitted():
-        (mask,) = await decoder.decode(data, partial(jobs.mask, data, limits))
+        (mask,) = await decoder.decode(0, partial(jobs.mask, data, limits))
     return np.frombuffer(mask, np.bool_).reshape(SIDE, SIDE)
 
 
@@ -139,16 +138,16 @@ class _Decoder:
         self._request = request
         self._until = until
         self._size = sum(map(len, files))
-        self._plain = all(map(is_plain_png, files))
+        self._plain = [is_plain_png(data) for data in files]
         self._left_s = state.settings(request).image_cpu_s + PROCESSOR_S_PER_BYTE * self._size
 
     def admitted(self) -> AbstractContextManager[None]:
         """Hold a place in the image workers if a file needs one."""
-        return nullcontext() if self._plain else admitted(self._request, self._size)
+        return nullcontext() if all(self._plain) else admitted(self._request, self._size)
 
-    async def decode(self, data: bytes, job: Job) -> Sequence[bytes]:
-        """Run a job that decodes one of the files, at once if it is a plain PNG."""
-        if is_plain_png(data):
+    async def decode(self, file: int, job: Job) -> Sequence[bytes]:
+        """Run the job that decodes the file of this number, at once if it is a plain PNG."""
+        if self._plain[file]:
             try:
                 return job()
             except ImageError as error:
@@ -156,7 +155,3 @@ class _Decoder:
         done = await run(self._request, job, self._until, max(self._left_s, LEAST_PROCESSOR_S))
         self._left_s -= done.processor_s
         return done.strings
-
-
-def _client(request: Request) -> str:
-    return client_of(request.scope, state.settings(request).trusted_proxies)

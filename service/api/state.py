@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from service.access import Keys
 from service.budget import Budget
+from service.client_identity import client_of
 from service.engine.memory import GiveBackSoon
 from service.engine.registry import Registry
 from service.imaging.workers import ImageWorkers
@@ -53,6 +54,11 @@ def registry(request: Request) -> Registry:
     """The models that are served."""
     held: Registry = request.scope["app"].state.models
     return held
+
+
+def client(request: Request) -> str:
+    """The client that the request counts for: its key, else its address."""
+    return client_of(request.scope, settings(request).trusted_proxies)
 
 
 def settings(request: Request) -> Settings:
