@@ -26,7 +26,7 @@ OURS = {"this service, one process": 1, "this service, two processes": 2}
 PLAIN = ", peers' graph"
 """Ends the names of our servers that serve the peers' graph."""
 WORDS = {W1: "one image in JSON", W2: "grids of 64", W3: "scores of uploads"}
-"""What the workloads are, for a page that does not introduce their short names."""
+"""Names the workloads, for a page that does not introduce their short names."""
 
 Title = Callable[[Column], str]
 

@@ -37,7 +37,7 @@ class Anything:
 
 
 def names() -> str:
-    """As many different short names as a query can hold."""
+    """Return as many different short names as a query can hold."""
     pairs = ("".join(pair) for pair in itertools.product(string.ascii_letters + string.digits, repeat=3))
     return "&".join(pairs)[:HEADER_BYTES]
 

@@ -74,7 +74,7 @@ def state(process: Popen[str]) -> str:
 
 
 def sleeps(process: Popen[str]) -> int:
-    """How often it gave the processor up because it had nothing to do."""
+    """Return the number of times that it gave the processor up for lack of work."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 

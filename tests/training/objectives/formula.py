@@ -1,4 +1,4 @@
-"""What a recipe's formula file holds, and where it is."""
+"""The contents of a recipe's formula file, and where it is."""
 
 import importlib
 import importlib.util
